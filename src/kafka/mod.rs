@@ -1,0 +1,5 @@
+//! What is asked of the brokers.
+
+pub mod admin;
+pub mod consumer;
+pub mod producer;

@@ -1,0 +1,1 @@
+//! A lane: one assigned partition being worked.

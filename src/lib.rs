@@ -1,0 +1,14 @@
+//! The shell: flags, consumer, lanes, stores, metrics, HTTP. It holds no domain word and no role's name.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod fault;
+pub mod http;
+pub mod kafka;
+pub mod lane;
+pub mod metrics;
+pub mod output;
+pub mod registry;
+pub mod retry;
+pub mod store;

@@ -1,0 +1,5 @@
+//! The stores.
+
+pub mod ledger;
+pub mod mysql;
+pub mod redis;

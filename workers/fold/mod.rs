@@ -1,0 +1,26 @@
+//! The fold: what every role is made of, and the machine that runs one over a batch.
+//!
+//! Nothing here knows a role, a broker or a database.
+
+mod batch;
+mod cache;
+mod event;
+mod memory;
+mod role;
+mod row;
+mod tables;
+mod topic;
+mod units;
+mod value;
+
+pub use batch::{Cached, Changes, Entry, Fold, Progress};
+pub use cache::{Board, Document, Family, Form, Placing};
+pub use event::{
+    Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id,
+};
+pub use role::Role;
+pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
+pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
+pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};
+pub use units::{Day, END_OF_TIME, FIRST_TIME, Hundredths, Time, millis_of_seconds};
+pub use value::{Field, Json, Kind, Value};
