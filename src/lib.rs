@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod failpoint;
 pub mod fault;
 pub mod http;
 pub mod kafka;

@@ -1,4 +1,4 @@
-//! The stores.
+//! The stores: MySQL, which holds the truth, and Redis, which shows a part of it.
 
 pub mod ledger;
 pub mod mysql;
