@@ -106,14 +106,22 @@ impl Pending {
         postcard::to_stdvec(self).map(Some).map_err(|error| Fault::fatal(format!("pending: {error}")))
     }
 
-    /// What the ledger's column holds.
+    /// What the ledger's column holds: the parts of one or more flushes, one after the other.
     ///
     /// # Errors
     /// Fatal: bytes of another version of fleet.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        postcard::from_bytes(bytes).map_err(|_| {
-            Fault::fatal("the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty")
-        })
+        let mut whole = Self::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (part, after): (Self, _) = postcard::take_from_bytes(rest).map_err(|_| {
+                Fault::fatal("the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty")
+            })?;
+            whole.emits.extend(part.emits);
+            whole.keys.extend(part.keys);
+            rest = after;
+        }
+        Ok(whole)
     }
 }
 
@@ -245,7 +253,7 @@ impl Ledger {
     /// As the database says.
     pub async fn advance(&self, connection: &mut MySqlConnection, advance: &Advance) -> Result<bool, sqlx::Error> {
         let update = self.sql(
-            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
+            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, epoch = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
              last_event_at = GREATEST(COALESCE(last_event_at, ?), ?), applied_at = UTC_TIMESTAMP(3) \
              WHERE partition_id = ? AND shard = 0 AND token = ? AND next_offset = ?",
         );
@@ -255,6 +263,7 @@ impl Ledger {
         let query = sqlx::query(&update)
             .bind(advance.next)
             .bind(advance.confirmed)
+            .bind(advance.epoch)
             .bind(last_record)
             .bind(advance.pending.as_deref())
             .bind(advance.caches_behind)
@@ -280,6 +289,8 @@ pub struct Advance {
     pub next: i64,
     /// All before it is acknowledged outside MySQL too.
     pub confirmed: i64,
+    /// The claim's epoch.
+    pub epoch: i64,
     /// The last record of the batch, `None` when it has none.
     pub last_record: Option<LastRecord>,
     /// What is not yet confirmed, this batch included.
