@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serializer, de::DeserializeOwned};
 use serde_avro_fast::{
     Schema,
     de::{DeserializerConfig, DeserializerState, read::SliceRead},
@@ -182,6 +182,14 @@ pub fn event_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::E
     let strict = text.len() == 36 && !text.bytes().any(|it| it.is_ascii_uppercase());
     let id = if strict { Uuid::try_parse(&text).ok() } else { None };
     id.ok_or_else(|| serde::de::Error::custom(BAD_EVENT_ID))
+}
+
+/// Writes an `event_id` as [`event_id`] reads it.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_event_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 /// Whether a text has so many characters (Unicode scalars) and no NUL.
