@@ -6,7 +6,7 @@ pub mod fold;
 pub mod leaderboard;
 
 /// Every role, in the order of `fleet roles`.
-pub static ROLES: &[&fold::Role] = &[];
+pub static ROLES: &[&fold::Role] = &[&leaderboard::ROLE];
 
 /// Every topic of the contract: those that a role consumes or derives events for, each once.
 pub fn topics() -> Vec<&'static fold::Topic> {
