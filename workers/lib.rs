@@ -8,7 +8,7 @@ pub mod leaderboard;
 mod test_results;
 
 /// Every role, in the order of `fleet roles`.
-pub static ROLES: &[&fold::Role] = &[&test_results::ROLE];
+pub static ROLES: &[&fold::Role] = &[&test_results::ROLE, &leaderboard::ROLE];
 
 /// Every topic of the contract: those that a role consumes or derives events for, each once.
 pub fn topics() -> Vec<&'static fold::Topic> {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     row::Key,
     tables::Tables,
-    units::{FIRST_TIME, Time},
+    units::{END_OF_TIME, FIRST_TIME, Time},
 };
 
 /// Why a record can never be applied as it is. The reason names fields and bounds, never a value.
@@ -166,6 +166,9 @@ fn admit<E: Event>(event: &E, place: Place<'_>) -> Result<(), Reject> {
     }
     if event.occurred_at() < FIRST_TIME {
         return Err(Reject::new("occurred_at is before 2000-01-01"));
+    }
+    if event.occurred_at() >= END_OF_TIME {
+        return Err(Reject::new("occurred_at is after the year 9999"));
     }
     if event.occurred_at() > place.timestamp.plus(FUTURE_MS) {
         return Err(Reject::new("occurred_at is more than 10 minutes after the record's Kafka timestamp"));
