@@ -13,3 +13,4 @@ pub mod output;
 pub mod registry;
 pub mod retry;
 pub mod store;
+pub mod worker;
