@@ -92,7 +92,7 @@ mod tests {
     fn a_total_as_large_as_a_column_holds_still_packs() {
         let entry = LeaderboardEntry { score: i64::MAX, ..of(total(1, 1), Timeframe::All) };
         assert_eq!(packed(&entry), i128::from(i64::MAX) * 100_000);
-        assert_eq!(packed(&entry) as f64, 9.223_372_036_854_775_807e23);
+        assert_eq!(packed(&entry) as f64, 9.223_372_036_854_776e23);
     }
 
     #[test]
