@@ -12,7 +12,7 @@ apt_get() {
   "${run[@]}" "$@" || { "${run[@]}" update && "${run[@]}" "$@"; }
 }
 
-maven() { flock "$servers_dir/maven.lock" mvn -B "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:${1#*:}" "${@:2}"; }
+maven() { flock "$servers_dir/maven.lock" mvn -B -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:${1#*:}" "${@:2}"; }
 
 need() { # SERVER COMMAND PACKAGE
   local log=$servers_dir/$1.log
@@ -62,7 +62,7 @@ with_progress() { # SERVER TREE LOG: says every five seconds how far it is
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.2
     [ "$SECONDS" -lt "$next" ] && continue
-    say "$server" "  $((SECONDS - began)) s, $(du -sm "$tree" 2>/dev/null | cut -f 1) MB: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-80)"
+    say "$server" "  $((SECONDS - began)) s, $(du -sm "$tree" 2>/dev/null | cut -f 1) MB: $(tail -n 1 "$log" | tr -d "\r" | sed "s,https*://[^ ]*/,," | cut -c 1-80)"
     next=$((SECONDS + 5))
   done
   wait "$job"
