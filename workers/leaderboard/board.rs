@@ -109,6 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn a_rebuild_takes_one_time_and_gives_the_columns_of_the_table() {
+        let Form::Board(board) = &BOARDS.form else { panic!("no board") };
+        assert_eq!(board.rebuild.matches('?').count(), 1);
+        let (_, given) = board.rebuild.split_once("SELECT top.").unwrap();
+        let (given, _) = given.split_once("FROM boards").unwrap();
+        let given: Vec<&str> = given.split(',').map(|it| it.trim().trim_start_matches("top.")).collect();
+        let declared: Vec<&str> = LeaderboardEntry::TABLE.columns.iter().map(|it| it.name).collect();
+        assert_eq!(given, declared);
+    }
+
+    #[test]
     fn daily_boards_give_the_published_scores() {
         let shared = std::env::var_os("FLEET_SHARED").map(PathBuf::from);
         let data = shared.unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")));
