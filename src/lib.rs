@@ -4,6 +4,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod fault;
+pub mod health;
 pub mod http;
 pub mod kafka;
 pub mod lane;
