@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod failpoint;
 pub mod fault;
 pub mod health;
 pub mod http;
@@ -13,3 +14,4 @@ pub mod output;
 pub mod registry;
 pub mod retry;
 pub mod store;
+pub mod worker;
