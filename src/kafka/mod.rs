@@ -3,3 +3,4 @@
 pub mod admin;
 pub mod consumer;
 pub mod producer;
+mod topic_id;
