@@ -3,6 +3,7 @@
 //! [`ROLES`] is the one table of roles: flags, topics, groups, labels, docs and tests are derived from it.
 
 pub mod fold;
+pub mod simulate;
 
 /// Every role, in the order of `fleet roles`.
 pub static ROLES: &[&fold::Role] = &[];
