@@ -23,6 +23,7 @@ pub use batch::{Cached, Changes, Entry, Fold, Progress};
 pub use cache::{Board, Document, Family, Form, Placing};
 pub use event::{
     Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id,
+    write_event_id,
 };
 pub use model::{Conflict, Model};
 pub use play::{Flush, Play, Record};
