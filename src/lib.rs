@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config;
 pub mod failpoint;
 pub mod fault;
+pub mod health;
 pub mod http;
 pub mod kafka;
 pub mod lane;

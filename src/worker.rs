@@ -57,7 +57,13 @@ pub struct Worker {
 ///
 /// # Errors
 /// Fatal: what keeps the role from starting.
-pub async fn play(config: &Config, context: Context, metrics: Arc<Metrics>, health: Arc<Health>, mut stop: watch::Receiver<bool>) -> Result<(), Fault> {
+pub async fn play(
+    config: &Config,
+    context: Context,
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Fault> {
     let (sender, mut rebalances) = mpsc::unbounded_channel();
     let context = Arc::new(context);
     let (owner, consumer) =
@@ -90,10 +96,18 @@ pub async fn play(config: &Config, context: Context, metrics: Arc<Metrics>, heal
 }
 
 /// The thread that polls; it says at every round that it lives.
-fn start_owner(owner: Consumer, ended: Arc<AtomicBool>, health: &Arc<Health>, role: &'static str) -> Result<std::thread::JoinHandle<()>, Fault> {
+fn start_owner(
+    owner: Consumer,
+    ended: Arc<AtomicBool>,
+    health: &Arc<Health>,
+    role: &'static str,
+) -> Result<std::thread::JoinHandle<()>, Fault> {
     let beat = health.beat(format!("consumer of {role}"), TICK);
     let run = move || owner.run(&ended, || beat.tick());
-    std::thread::Builder::new().name(format!("consumer {role}")).spawn(run).map_err(|error| Fault::fatal(format!("a thread for the consumer: {error}")))
+    std::thread::Builder::new()
+        .name(format!("consumer {role}"))
+        .spawn(run)
+        .map_err(|error| Fault::fatal(format!("a thread for the consumer: {error}")))
 }
 
 impl Worker {

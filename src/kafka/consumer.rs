@@ -237,7 +237,11 @@ impl Handle {
     /// Transient, when the broker does not answer within 5 s.
     pub async fn partitions(&self) -> Result<i32, Fault> {
         let (consumer, topic) = (Arc::clone(&self.consumer), Arc::clone(&self.topic));
-        let fetch = move || consumer.fetch_metadata(Some(&topic), Duration::from_secs(5)).map(|it| it.topics().first().map_or(0, |it| it.partitions().len()));
+        let fetch = move || {
+            consumer
+                .fetch_metadata(Some(&topic), Duration::from_secs(5))
+                .map(|it| it.topics().first().map_or(0, |it| it.partitions().len()))
+        };
         let count = blocking(fetch).await?.map_err(|error| Fault::transient(format!("metadata of {}: {error}", self.topic)))?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -288,7 +292,13 @@ impl Consumer {
     ///
     /// # Errors
     /// Fatal: a setting that librdkafka refuses.
-    pub fn join(base: &ClientConfig, group: &str, topic: &str, session_timeout: Duration, rebalances: UnboundedSender<Rebalance>) -> Result<(Self, Handle), Fault> {
+    pub fn join(
+        base: &ClientConfig,
+        group: &str,
+        topic: &str,
+        session_timeout: Duration,
+        rebalances: UnboundedSender<Rebalance>,
+    ) -> Result<(Self, Handle), Fault> {
         let mut config = base.clone();
         for (name, value) in SETTINGS {
             if base.get(name).is_none() {
@@ -512,9 +522,9 @@ fn resume(consumer: &BaseConsumer<Membership>, topic: &str, partition: i32) {
 
 /// A message's own copy.
 pub(super) fn record(message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
-    let headers = message.headers().map_or_else(Vec::new, |headers| {
-        headers.iter().map(|it| (it.key.to_owned(), it.value.map(<[u8]>::to_vec))).collect()
-    });
+    let headers = message
+        .headers()
+        .map_or_else(Vec::new, |headers| headers.iter().map(|it| (it.key.to_owned(), it.value.map(<[u8]>::to_vec))).collect());
     Record {
         offset: message.offset(),
         timestamp: message.timestamp().to_millis().unwrap_or_default(),

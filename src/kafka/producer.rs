@@ -73,7 +73,7 @@ impl Producer {
             let outgoing = FutureRecord::to(&record.topic).key(&record.key).payload(&record.value);
             match self.inner.send_result(outgoing) {
                 Ok(ack) => return Ok(ack),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => retry.wait().await,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => tokio::time::sleep(retry.next_delay()).await,
                 Err((error, _)) => return Err(refused(&error)),
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     health::State,
     kafka::consumer::{Delivery, Load},
     retry::Retry,
-    store::ledger::{LastRecord, Pending, Position, Token},
+    store::ledger::{LastRecord, Pending, Position, StillMine, Token},
 };
 
 /// A lane that may be worked.
@@ -67,10 +67,9 @@ impl Lane {
     async fn take_ledger(&mut self) -> Result<(Token, Position), End> {
         let (context, consumer) = (Arc::clone(&self.context), self.consumer.clone());
         let (partition, assignment) = (self.partition, self.assignment);
-        let task = tokio::spawn(async move {
-            let still_mine = || consumer.is_mine(partition, assignment);
-            context.ledger.claim(&context.pool, partition, &context.settings.owner, still_mine).await
-        });
+        let still_mine: StillMine = Box::new(move || consumer.is_mine(partition, assignment));
+        let (ledger, pool, owner) = (context.ledger.clone(), context.pool.clone(), context.settings.owner.clone());
+        let task = tokio::spawn(ledger.claim(pool, (partition, owner), still_mine));
         let claimed = self.unless_ordered(task).await?.map_err(|error| Fault::transient(format!("claim: {error}")))?;
         if let Some(claimed) = claimed? {
             return Ok(claimed);
@@ -97,7 +96,8 @@ impl Lane {
     /// What the last owner committed and did not confirm is performed again, before anything newer.
     async fn perform_pending(&mut self, token: Token, position: &Position) -> Result<(), End> {
         let pending = position.pending.as_deref().map(Pending::from_bytes).transpose()?.unwrap_or_default();
-        let emits: Vec<Emit> = pending.emits.iter().map(|(topic, key, datum)| Emit { topic: *topic, key: key.clone(), datum: datum.clone() }).collect();
+        let emits: Vec<Emit> =
+            pending.emits.iter().map(|(topic, key, datum)| Emit { topic: *topic, key: key.clone(), datum: datum.clone() }).collect();
         let context = Arc::clone(&self.context);
         if !emits.is_empty() {
             let mut retry = Retry::default();

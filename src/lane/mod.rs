@@ -88,7 +88,7 @@ impl Context {
                 Err(error) => {
                     tracing::warn!(role = self.role.name, "derived events wait: {error}");
                     self.metrics.store_error("kafka", "transient");
-                    retry.wait().await;
+                    sleep(retry.next_delay()).await;
                 }
             }
         }
@@ -100,9 +100,11 @@ impl Context {
             let (Some((topic, subject)), Some(declared)) = (self.emit_topics.get(emit.topic), self.role.emits.get(emit.topic)) else {
                 return Err(Fault::fatal(format!("{} derives events for no topic at place {}", self.role.name, emit.topic)));
             };
-            let id = self.registry.id_of(subject, declared.schema).await?.ok_or_else(|| {
-                Fault::transient(format!("the schema of {subject} is not registered: run `fleet schemas register`"))
-            })?;
+            let id = self
+                .registry
+                .id_of(subject, declared.schema)
+                .await?
+                .ok_or_else(|| Fault::transient(format!("the schema of {subject} is not registered: run `fleet schemas register`")))?;
             outgoing.push(Outgoing { topic: topic.clone(), key: emit.key.clone(), value: envelope(id, &emit.datum) });
         }
         self.send(&outgoing).await?;

@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
+    time::sleep,
 };
 use workers::fold::{Cached, Changes, Emit, Key};
 
@@ -81,7 +82,10 @@ impl Outside {
         let (cache_reached, cached) = watch::channel(reached);
         let tasks = [
             tokio::spawn(emit_all(Arc::clone(context), emit_queue, emit_reached)),
-            tokio::spawn(CacheWriter { context: Arc::clone(context), lane, behind: BTreeSet::new(), overflowed: false }.run(cache_queue, cache_reached)),
+            tokio::spawn(
+                CacheWriter { context: Arc::clone(context), lane, behind: BTreeSet::new(), overflowed: false }
+                    .run(cache_queue, cache_reached),
+            ),
         ];
         Self {
             emits,
@@ -230,7 +234,11 @@ impl CacheWriter {
     /// Writes what has gathered, if it is not too old to be the truth.
     async fn write(&mut self, work: CacheWork) -> Result<(), Fault> {
         let stale = work.since.elapsed() > self.context.settings.session_timeout;
-        let written = if stale { Err(Fault::transient("redis: entries waited too long")) } else { self.context.caches.write(work.version, &work.entries).await };
+        let written = if stale {
+            Err(Fault::transient("redis: entries waited too long"))
+        } else {
+            self.context.caches.write(work.version, &work.entries).await
+        };
         written.inspect_err(|error| {
             self.context.cache_trouble(error);
             self.remember(&work.entries);
@@ -248,7 +256,7 @@ impl CacheWriter {
     /// Tries until Redis has what the rows say now, remembering what comes in between.
     async fn catch_up(&mut self, queue: &mut mpsc::UnboundedReceiver<CacheWork>, mut upto: i64, retry: &mut Retry) -> i64 {
         loop {
-            retry.wait().await;
+            sleep(retry.next_delay()).await;
             while let Ok(more) = queue.try_recv() {
                 upto = more.version.next_offset;
                 self.remember(&more.entries);

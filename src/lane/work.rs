@@ -148,7 +148,9 @@ impl<'l> Work<'l> {
         }
         while !self.intake.is_enough() && self.flushed_at.elapsed() < PACE {
             let (intake, due) = (&mut self.intake, self.flushed_at + PACE);
-            let received = self.lane.unless_ordered(async { tokio::select! { it = intake.receive() => Some(it), () = sleep_until(due) => None } });
+            let received = self.lane.unless_ordered(async {
+                tokio::select! { it = intake.receive() => Some(it), () = sleep_until(due) => None }
+            });
             if let Some(received) = received.await? {
                 self.received(received)?;
             }
@@ -302,7 +304,10 @@ impl<'l> Work<'l> {
     }
 
     /// The rows that a batch misses, through any weather.
-    async fn load(&mut self, missing: Vec<workers::fold::Missing>) -> Result<Vec<(workers::fold::Missing, Option<workers::fold::Values>)>, End> {
+    async fn load(
+        &mut self,
+        missing: Vec<workers::fold::Missing>,
+    ) -> Result<Vec<(workers::fold::Missing, Option<workers::fold::Values>)>, End> {
         let mut retry = Retry::default();
         loop {
             match load(&self.context.pool, self.context.role, &self.context.statements, missing.clone()).await {

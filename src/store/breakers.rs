@@ -37,9 +37,8 @@ const OPEN: &str = "INSERT INTO breakers (role, topic, partition_id, opened_at, 
 pub async fn find(pool: &MySqlPool, key: &Key) -> Result<Option<Open>, Fault> {
     let row = sqlx::query(FIND).bind(key.role).bind(&key.topic).bind(key.partition).fetch_optional(pool).await;
     let Some(row) = row.map_err(|error| fault(&error))? else { return Ok(None) };
-    let open = || -> Result<Open, sqlx::Error> {
-        Ok(Open { from_offset: row.try_get("from_offset")?, accepted_to: row.try_get("accepted_to")? })
-    };
+    let open =
+        || -> Result<Open, sqlx::Error> { Ok(Open { from_offset: row.try_get("from_offset")?, accepted_to: row.try_get("accepted_to")? }) };
     open().map(Some).map_err(|error| fault(&error))
 }
 

@@ -3,7 +3,7 @@
 //! A role's ledger is one table beside its projections, a row a partition. Claims never insert: a missing row is damage.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
 use tokio::time::timeout;
 use workers::fold::{Emit, Key, Role, Time, Value};
 
@@ -115,7 +115,9 @@ impl Pending {
         let mut rest = bytes;
         while !rest.is_empty() {
             let (part, after): (Self, _) = postcard::take_from_bytes(rest).map_err(|_| {
-                Fault::fatal("the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty")
+                Fault::fatal(
+                    "the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty",
+                )
             })?;
             whole.emits.extend(part.emits);
             whole.keys.extend(part.keys);
@@ -124,6 +126,9 @@ impl Pending {
         Ok(whole)
     }
 }
+
+/// Whether a partition is still the claimer's, asked right before COMMIT.
+pub type StillMine = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// A role's ledger: its statements.
 #[derive(Clone, Debug)]
@@ -157,39 +162,32 @@ impl Ledger {
     ///
     /// # Errors
     /// Transient or fatal, as the database says.
-    pub async fn claim(
-        &self,
-        pool: &MySqlPool,
-        partition: i32,
-        owner: &str,
-        still_mine: impl Fn() -> bool + Send,
-    ) -> Result<Option<(Token, Position)>, Fault> {
-        let mut connection = acquire(pool).await?;
-        let token: Token = rand::random();
-        let work = async {
-            run(&mut connection, "BEGIN").await?;
-            let Some(position) = self.lock(&mut connection, partition).await? else { return Ok(None) };
-            let update = self.sql("UPDATE {ledger} SET token = ?, owner = ? WHERE partition_id = ? AND shard = 0");
-            let query = sqlx::query(&update).bind(token.as_slice()).bind(owner).bind(partition);
-            query.execute(&mut *connection).await.map_err(|error| fault(&error))?;
-            if !still_mine() {
-                return Ok(None);
-            }
-            run(&mut connection, "COMMIT").await?;
-            Ok(Some((token, position)))
-        };
-        let outcome = timeout(DEADLINE, work).await;
-        match outcome {
-            Ok(Ok(Some(claimed))) => Ok(Some(claimed)),
-            Ok(other) => {
-                discard(connection);
-                other
-            }
-            Err(_) => {
-                discard(connection);
-                Err(Fault::transient("mysql: a claim took more than 20 s"))
-            }
+    pub async fn claim(self, pool: MySqlPool, (partition, owner): (i32, String), still_mine: StillMine) -> Result<Option<(Token, Position)>, Fault> {
+        let mut connection = acquire(&pool).await?;
+        let outcome = timeout(DEADLINE, self.take(&mut connection, (partition, owner), still_mine)).await;
+        if !matches!(outcome, Ok(Ok(Some(_)))) {
+            discard(connection);
         }
+        outcome.unwrap_or_else(|_| Err(Fault::transient("mysql: a claim took more than 20 s")))
+    }
+
+    async fn take(
+        &self,
+        connection: &mut MySqlConnection,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
+    ) -> Result<Option<(Token, Position)>, Fault> {
+        run(connection, "BEGIN").await?;
+        let Some(position) = self.lock(connection, partition).await? else { return Ok(None) };
+        let token: Token = rand::random();
+        let update = self.sql("UPDATE {ledger} SET token = ?, owner = ? WHERE partition_id = ? AND shard = 0");
+        let query = sqlx::query(&update).bind(token.to_vec()).bind(owner).bind(partition);
+        query.execute(&mut *connection).await.map_err(|error| fault(&error))?;
+        if !still_mine() {
+            return Ok(None);
+        }
+        run(connection, "COMMIT").await?;
+        Ok(Some((token, position)))
     }
 
     async fn lock(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Option<Position>, Fault> {
@@ -197,7 +195,7 @@ impl Ledger {
             "SELECT epoch, topic_id, origin_offset, next_offset, confirmed_offset, last_record, pending, caches_behind \
              FROM {ledger} WHERE partition_id = ? AND shard = 0 FOR UPDATE",
         );
-        let row = sqlx::query(&select).bind(partition).fetch_optional(connection).await.map_err(|error| fault(&error))?;
+        let row = sqlx::query(&select).bind(partition).fetch_optional(&mut *connection).await.map_err(|error| fault(&error))?;
         row.map(|it| position(&it)).transpose()
     }
 
@@ -317,7 +315,7 @@ fn position(row: &MySqlRow) -> Result<Position, Fault> {
     })
 }
 
-async fn run(connection: &mut MySqlConnection, statement: &str) -> Result<(), Fault> {
-    sqlx::raw_sql(statement).execute(connection).await.map_err(|error| fault(&error))?;
+async fn run(connection: &mut MySqlConnection, statement: &'static str) -> Result<(), Fault> {
+    connection.execute(statement).await.map_err(|error| fault(&error))?;
     Ok(())
 }
