@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -20,10 +20,10 @@ use tokio::{
 use crate::{
     config::Config,
     fault::Fault,
-    health::Health,
+    health::{Health, LaneHandle, Need},
     kafka::consumer::{Consumer, Handle, Rebalance},
     lane::{Context, Lane, Order},
-    metrics::Metrics,
+    metrics::Connections,
 };
 
 /// How long all lanes together may take to end: the whole stop stays within 30 s.
@@ -41,6 +41,8 @@ const TICK: Duration = Duration::from_secs(15);
 struct Running {
     assignment: u64,
     orders: watch::Sender<Order>,
+    status: LaneHandle,
+    log_end: Arc<AtomicI64>,
     task: JoinHandle<()>,
 }
 
@@ -48,8 +50,8 @@ struct Running {
 pub struct Worker {
     context: Arc<Context>,
     consumer: Handle,
-    metrics: Arc<Metrics>,
     health: Arc<Health>,
+    joined: Need,
     lanes: BTreeMap<i32, Running>,
 }
 
@@ -60,7 +62,6 @@ pub struct Worker {
 pub async fn play(
     config: &Config,
     context: Context,
-    metrics: Arc<Metrics>,
     health: Arc<Health>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Fault> {
@@ -70,8 +71,9 @@ pub async fn play(
         Consumer::join(&config.kafka(), &config.group(context.role), &context.topic, context.settings.session_timeout, sender)?;
     let ended = Arc::new(AtomicBool::new(false));
     let thread = start_owner(owner, Arc::clone(&ended), &health, context.role.name)?;
-    let tending = tokio::spawn(tend_caches(Arc::clone(&context), Arc::clone(&metrics)));
-    let mut worker = Worker { context, consumer, metrics, health, lanes: BTreeMap::new() };
+    let tending = tokio::spawn(tend_caches(Arc::clone(&context)));
+    let joined = health.need(format!("group of {}", context.role.name));
+    let mut worker = Worker { context, consumer, health, joined, lanes: BTreeMap::new() };
     let mut lag = interval(LAG);
     lag.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -114,14 +116,14 @@ impl Worker {
     fn follow(&mut self, rebalance: Rebalance) {
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                self.context.metrics.rebalanced();
+                self.context.metrics.rebalances.inc();
                 for (partition, assignment) in partitions {
                     self.start(partition, assignment);
                 }
-                self.health.joined(self.context.role.name);
+                self.joined.met();
             }
             Rebalance::Revoked(partitions) => {
-                self.context.metrics.rebalanced();
+                self.context.metrics.rebalances.inc();
                 for partition in partitions {
                     if let Some(running) = self.lanes.remove(&partition) {
                         // A lane that has ended by itself needs no order.
@@ -131,7 +133,7 @@ impl Worker {
             }
             Rebalance::OutOfRange => self.restart_lanes(),
         }
-        self.context.metrics.assigned(self.lanes.len());
+        self.context.metrics.assigned_partitions.set(self.lanes.len() as i64);
     }
 
     /// A lost range names no partition: every lane compares the log again by claiming anew.
@@ -149,17 +151,19 @@ impl Worker {
     fn start(&mut self, partition: i32, assignment: u64) {
         let (orders, receiver) = watch::channel(Order::Work);
         let role = self.context.role;
+        let (status, log_end) = (self.health.lane(role.name, role.topic.name, partition), Arc::new(AtomicI64::new(0)));
         let lane = Lane {
             context: Arc::clone(&self.context),
             partition,
             assignment,
             consumer: self.consumer.clone(),
             orders: receiver,
-            status: self.health.lane(role.name, &self.context.topic, partition),
-            metrics: self.metrics.lane(role.name, &self.context.topic, partition),
+            status: status.clone(),
+            log_end: Arc::clone(&log_end),
+            said: None,
             topic_id: None,
         };
-        let before = self.lanes.insert(partition, Running { assignment, orders, task: tokio::spawn(lane.run()) });
+        let before = self.lanes.insert(partition, Running { assignment, orders, status, log_end, task: tokio::spawn(lane.run()) });
         if let Some(before) = before {
             let _ = before.orders.send(Order::Revoked);
         }
@@ -171,17 +175,18 @@ impl Worker {
             if running.task.is_finished() {
                 continue;
             }
-            let (consumer, health, metrics) = (self.consumer.clone(), Arc::clone(&self.health), Arc::clone(&self.metrics));
-            let (role, topic, partition) = (self.context.role.name, self.context.topic.clone(), *partition);
+            let (consumer, status, log_end, partition) =
+                (self.consumer.clone(), running.status.clone(), Arc::clone(&running.log_end), *partition);
             tokio::spawn(async move {
                 // A broker that does not answer leaves the last figure, and the state says why.
-                if let Ok((_, end)) = consumer.watermarks(partition).await
-                    && let Some(lag) = health.end_offset(role, partition, end)
-                {
-                    metrics.lag(role, &topic, partition, lag);
+                if let Ok((_, end)) = consumer.watermarks(partition).await {
+                    log_end.store(end, Ordering::Relaxed);
+                    status.log_end(end);
                 }
             });
         }
+        let pool = &self.context.pool;
+        self.context.metrics.connections(Connections { open: pool.size(), idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX) });
     }
 
     /// Ends all lanes at once, each after its batch.
@@ -201,7 +206,7 @@ impl Worker {
 }
 
 /// Keeps the role's Redis keys alive and whole.
-async fn tend_caches(context: Arc<Context>, metrics: Arc<Metrics>) {
+async fn tend_caches(context: Arc<Context>) {
     let (mut refresh, mut whole) = (interval(REFRESH), interval(WHOLE));
     loop {
         tokio::select! {
@@ -209,7 +214,7 @@ async fn tend_caches(context: Arc<Context>, metrics: Arc<Metrics>) {
             _ = whole.tick() => match context.caches.whole().await {
                 Ok(true) => {}
                 Ok(false) => match context.caches.rebuild().await {
-                    Ok(_) => metrics.redis_rebuilt(context.role.name),
+                    Ok(_) => context.metrics.redis_rebuilds.inc(),
                     Err(error) => context.cache_trouble(&error),
                 },
                 Err(error) => tracing::debug!("redis: {error}"),

@@ -22,12 +22,7 @@ use crate::{
     lane::{Context, Settings},
     metrics::Metrics,
     registry::Registry,
-    store::{
-        ledger::Ledger,
-        migrations, mysql,
-        mysql::statements::Statements,
-        redis::Caches,
-    },
+    store::{ledger::Ledger, migrations, mysql, mysql::statements::Statements, redis::Caches},
     worker,
 };
 
@@ -82,8 +77,11 @@ struct Shared {
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let signals = Signals::new()?;
     let (stop, stopping) = watch::channel(false);
-    let (metrics, health) = (Arc::new(Metrics::new()?), Health::new());
-    let address = http::serve(config.http, Arc::clone(&metrics), Arc::clone(&health)).await?;
+    let metrics = Arc::new(Metrics::new()?);
+    let health = Health::new(Arc::clone(&metrics));
+    let listener = http::bind(config.http).await?;
+    let address = listener.local_addr().map_err(|error| Fault::fatal(format!("FLEET_HTTP: {error}")))?;
+    tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::clone(&metrics), std::future::pending()));
     let owner = format!("{} {} http://{address}", host(), process::id());
     tracing::info!(config = ?config, "serving metrics and health at http://{address}");
     let shared = Shared {
@@ -99,8 +97,8 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     for role in args.roles() {
         let (config, context) = (config.clone(), context(config, role, &shared, stopping.clone()).await?);
         let Some(context) = context else { return Ok(Outcome::Fine) };
-        let (metrics, health, stopping) = (Arc::clone(&shared.metrics), Arc::clone(&shared.health), stopping.clone());
-        roles.spawn(async move { worker::play(&config, context, metrics, health, stopping).await });
+        let (health, stopping) = (Arc::clone(&shared.health), stopping.clone());
+        roles.spawn(async move { worker::play(&config, context, health, stopping).await });
     }
     let mut first = None;
     while let Some(ended) = roles.join_next().await {
@@ -113,7 +111,13 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
 }
 
 /// Everything that the lanes of a role share, checked. `None` when told to stop while waiting for the weather.
-async fn context(config: &Config, role: &'static Role, shared: &Shared, mut stopping: watch::Receiver<bool>) -> Result<Option<Context>, Fault> {
+async fn context(
+    config: &Config,
+    role: &'static Role,
+    shared: &Shared,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<Option<Context>, Fault> {
+    let answered = shared.health.need(format!("mysql of {}", role.name));
     let pool = mysql::pool(config.mysql(), config.mysql_connections);
     let topic = config.topic(role.topic);
     let told = async {
@@ -125,7 +129,7 @@ async fn context(config: &Config, role: &'static Role, shared: &Shared, mut stop
     if checked.is_none() {
         return Ok(None);
     }
-    shared.health.stores_answered(role.name);
+    answered.met();
     let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
     Ok(Some(Context {
         role,
@@ -141,10 +145,11 @@ async fn context(config: &Config, role: &'static Role, shared: &Shared, mut stop
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,
-            session_timeout: config.session_timeout(),
+            session_timeout: config.session_timeout,
             owner: shared.owner.clone(),
         },
         metrics: shared.metrics.role(role.name),
+        process: Arc::clone(&shared.metrics),
         pool,
     }))
 }

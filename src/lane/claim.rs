@@ -1,6 +1,6 @@
 //! The claim: how a lane becomes the one owner of its partition, and how it knows the log from another.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::mpsc;
 use workers::fold::Emit;
@@ -44,7 +44,8 @@ impl Lane {
         let (sender, inbox) = mpsc::unbounded_channel();
         let load = Arc::new(Load::default());
         self.consumer.assign((self.partition, self.assignment), start, sender, Arc::clone(&load));
-        self.status.claimed(next, high);
+        self.log_end.fetch_max(high, Ordering::Relaxed);
+        self.progress(next, None);
         Ok(Claimed { token, epoch: position.epoch, next, compare, inbox, load })
     }
 

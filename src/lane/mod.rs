@@ -8,7 +8,13 @@ mod intake;
 mod outside;
 mod work;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::MySqlPool;
 use tokio::{
@@ -26,7 +32,7 @@ use crate::{
         consumer::Handle,
         producer::{Outgoing, Producer},
     },
-    metrics::{LaneMetrics, RoleMetrics},
+    metrics::{Metrics, RoleMetrics, Store},
     registry::Registry,
     retry::Retry,
     store::{ledger::Ledger, mysql::statements::Statements, redis::Caches},
@@ -73,6 +79,8 @@ pub struct Context {
     pub settings: Settings,
     /// The role's metrics.
     pub metrics: RoleMetrics,
+    /// Those of the process.
+    pub process: Arc<Metrics>,
 }
 
 impl Context {
@@ -87,7 +95,7 @@ impl Context {
                 Err(Fault::Fatal(line)) => return Err(line),
                 Err(error) => {
                     tracing::warn!(role = self.role.name, "derived events wait: {error}");
-                    self.metrics.store_error("kafka", "transient");
+                    self.process.store_error(Store::Kafka, TRANSIENT);
                     sleep(retry.next_delay()).await;
                 }
             }
@@ -108,7 +116,9 @@ impl Context {
             outgoing.push(Outgoing { topic: topic.clone(), key: emit.key.clone(), value: envelope(id, &emit.datum) });
         }
         self.send(&outgoing).await?;
-        self.metrics.derived(outgoing.len());
+        for (place, topic) in self.role.emits.iter().enumerate() {
+            self.metrics.derived(topic.name, emits.iter().filter(|it| it.topic == place).count() as u64);
+        }
         Ok(())
     }
 
@@ -134,9 +144,12 @@ impl Context {
     /// Counts and tells trouble with Redis, which holds nothing back.
     pub fn cache_trouble(&self, error: &Fault) {
         tracing::warn!(role = self.role.name, "caches wait: {error}");
-        self.metrics.store_error("redis", "transient");
+        self.process.store_error(Store::Redis, TRANSIENT);
     }
 }
+
+/// The class of a failure that passes by itself, as a label.
+pub const TRANSIENT: &str = "transient";
 
 /// What a lane is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,8 +201,10 @@ pub struct Lane {
     pub orders: watch::Receiver<Order>,
     /// Where it says how it is.
     pub status: LaneHandle,
-    /// Its metrics; its series vanish with it.
-    pub metrics: LaneMetrics,
+    /// The log's end, as measured last.
+    pub log_end: Arc<AtomicI64>,
+    /// What it said last of how it is, so that a change is logged once.
+    pub said: Option<(State, String)>,
     /// The topic's id as claimed.
     pub topic_id: Option<String>,
 }
@@ -212,12 +227,12 @@ impl Lane {
                 End::Ordered(_) => return,
                 End::Fenced => {
                     tracing::info!(role = self.context.role.name, partition = self.partition, "fenced: another claimed this lane");
-                    self.context.metrics.fenced();
+                    self.context.metrics.fenced.inc();
                     retry.next_delay()
                 }
                 End::Weather(error) => {
                     self.state(State::SinkBlocked, &error.to_string());
-                    self.context.metrics.store_error("mysql", "transient");
+                    self.context.process.store_error(Store::Mysql, TRANSIENT);
                     retry.next_delay()
                 }
                 End::Standstill(state, line) => {
@@ -231,12 +246,23 @@ impl Lane {
         }
     }
 
-    /// Says how the lane is; a change is logged once, here.
-    fn state(&self, state: State, detail: &str) {
-        if self.status.set_state(state, detail) && !detail.is_empty() {
-            tracing::warn!(role = self.context.role.name, topic = %self.context.topic, partition = self.partition, state = state.name(), "{detail}");
+    /// Says how the lane is; a change for the worse is logged once, here.
+    fn state(&mut self, state: State, detail: &str) {
+        if self.said.as_ref().is_some_and(|(said, line)| *said == state && line == detail) {
+            return;
         }
-        self.metrics.set_state(state);
+        self.said = Some((state, detail.to_owned()));
+        if detail.is_empty() {
+            self.status.set_state(state);
+            return;
+        }
+        self.status.set_state_because(state, detail);
+        tracing::warn!(role = self.context.role.name, topic = %self.context.topic, partition = self.partition, %state, "{detail}");
+    }
+
+    /// Says how far the tables are.
+    fn progress(&self, next: i64, oldest: Option<i64>) {
+        self.status.progress(next, self.log_end.load(Ordering::Relaxed).max(next), oldest);
     }
 
     /// Waits, unless ordered away.

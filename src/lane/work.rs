@@ -11,7 +11,7 @@ use tokio::{
 use workers::fold::{Changes, Fold, Presume, Progress, Reject, WRONG_PARTITION};
 
 use super::{
-    Context, End, Lane, Order,
+    Context, End, Lane, Order, TRANSIENT,
     breaker::Breaker,
     claim::Claimed,
     intake::{Batch, Intake, Obstacle, PACE, remember},
@@ -20,13 +20,14 @@ use super::{
 use crate::{
     fault::Fault,
     health::State,
+    metrics::{Resolution, RoleMetrics, Step, Store},
     retry::Retry,
     store::{
         breakers,
         ledger::{Advance, Owner, Token},
         mysql::{
             Failure,
-            flush::{Flush, Letter, Took},
+            flush::{Cause, Flush, Letter, Took},
             load::load,
         },
     },
@@ -182,7 +183,7 @@ impl<'l> Work<'l> {
 
     async fn wait_for_schema(&mut self, fault: Fault) -> Result<(), End> {
         self.lane.state(State::SinkBlocked, &fault.to_string());
-        self.context.metrics.store_error("registry", "transient");
+        self.context.process.store_error(Store::Registry, TRANSIENT);
         self.lane.wait(Duration::from_millis(500)).await
     }
 
@@ -226,7 +227,7 @@ impl<'l> Work<'l> {
 
     /// Folds and flushes a batch, however many transactions that takes.
     async fn settle(&mut self, mut batch: Batch, mut permit: Option<SemaphorePermit<'_>>) -> Result<(), End> {
-        self.lane.metrics.batch(batch.records.len());
+        self.context.metrics.batch_size.observe(batch.records.len() as f64);
         let mut ranges = vec![0..batch.records.len()];
         while let Some(range) = ranges.pop() {
             match self.attempt(&mut batch, range.clone()).await? {
@@ -250,6 +251,7 @@ impl<'l> Work<'l> {
     async fn attempt(&mut self, batch: &mut Batch, range: Range<usize>) -> Result<Settled, End> {
         let entries = batch.entries.get(range.clone()).unwrap_or_default();
         let records = batch.records.get(range.clone()).unwrap_or_default();
+        let folding = Instant::now();
         loop {
             match self.fold.advance(entries) {
                 Progress::Done | Progress::Full => break,
@@ -260,6 +262,7 @@ impl<'l> Work<'l> {
                 }
             }
         }
+        self.context.metrics.step(Step::Fold).observe(folding.elapsed().as_secs_f64());
         let done = self.fold.done();
         let changes = self.fold.take();
         if changes.rejects.iter().any(|(_, it)| it.reason == WRONG_PARTITION) {
@@ -282,7 +285,7 @@ impl<'l> Work<'l> {
             None => {
                 self.fold.settle();
                 self.breaker = breaker;
-                self.account(&changes, records, done);
+                self.account(batch, range.start..range.start + done, &changes);
                 self.hand_over(changes, next)?;
                 Ok(Settled::Done(done))
             }
@@ -384,9 +387,9 @@ impl<'l> Work<'l> {
         let mut retry = Retry::default();
         loop {
             let resolution = match self.context.ledger.owner(&self.context.pool, advance.partition, advance.token).await {
-                Ok(Owner::Mine(next)) if next == advance.next && next != advance.expected => "applied",
-                Ok(Owner::Mine(next)) if next == advance.expected => "redone",
-                Ok(_) => "fenced",
+                Ok(Owner::Mine(next)) if next == advance.next && next != advance.expected => Resolution::Applied,
+                Ok(Owner::Mine(next)) if next == advance.expected => Resolution::Redone,
+                Ok(_) => Resolution::Fenced,
                 Err(Fault::Transient(line)) => {
                     self.blocked(&line, &mut retry).await?;
                     continue;
@@ -395,30 +398,33 @@ impl<'l> Work<'l> {
             };
             self.context.metrics.commit_unknown(resolution);
             return match resolution {
-                "applied" => Ok(true),
-                "redone" => Ok(false),
-                _ => Err(End::Fenced),
+                Resolution::Applied => Ok(true),
+                Resolution::Redone => Ok(false),
+                Resolution::Fenced => Err(End::Fenced),
             };
         }
     }
 
     async fn blocked(&mut self, line: &str, retry: &mut Retry) -> Result<(), End> {
         self.lane.state(State::SinkBlocked, line);
-        self.context.metrics.store_error("mysql", "transient");
+        self.context.process.store_error(Store::Mysql, TRANSIENT);
         self.lane.wait(retry.next_delay()).await
     }
 
     fn committed(&mut self, advance: &Advance, took: &Took) {
         self.confirmed = advance.confirmed;
-        self.lane.metrics.flush(took);
+        let metrics = &self.context.metrics;
+        for (step, duration) in [(Step::Ledger, took.fence), (Step::Rows, took.rows), (Step::Commit, took.commit)] {
+            metrics.step(step).observe(duration.as_secs_f64());
+        }
         self.lane.state(State::Flowing, "");
     }
 
     fn flushed(&mut self, next: i64) {
         self.next = next;
         self.lane.consumer.commit(self.lane.partition, next);
-        self.lane.status.progress(next, self.intake.oldest());
-        self.lane.metrics.repeated(std::mem::take(&mut self.intake.repeated));
+        self.lane.progress(next, self.intake.oldest());
+        self.context.metrics.records_skipped.inc_by(std::mem::take(&mut self.intake.repeated));
         if self.wary > 0 {
             self.wary -= 1;
             if self.wary == 0 {
@@ -435,9 +441,26 @@ impl<'l> Work<'l> {
         Ok(())
     }
 
-    fn account(&self, changes: &Changes, records: &[crate::kafka::consumer::Record], done: usize) {
-        self.context.metrics.applied(changes);
-        self.lane.metrics.seen(records.iter().take(done).map(|it| it.timestamp));
+    /// Counts what a flush brought, at the moment it became visible.
+    fn account(&self, batch: &Batch, range: Range<usize>, changes: &Changes) {
+        let metrics = &self.context.metrics;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let entries = batch.entries.get(range.clone()).unwrap_or_default();
+        let age = |millis: i64| (now - millis as f64 / 1000.0).max(0.0);
+        RoleMetrics::observe(&metrics.record_age, entries.iter().map(|it| age(it.timestamp.0)));
+        RoleMetrics::observe(&metrics.event_age, entries.iter().filter_map(|it| it.event.as_ref().ok()).map(|it| age(it.occurred_at().0)));
+        metrics.events_applied.inc_by(changes.applied);
+        metrics.events_duplicate.inc_by(changes.duplicates);
+        changes.counts.iter().for_each(|(name, count)| metrics.noted(name, *count));
+        for cause in [Cause::Data, Cause::Environment] {
+            let of_cause = |place: &usize| batch.causes.get(range.start + place) == Some(&cause);
+            metrics.letters(cause.name(), changes.rejects.iter().filter(|(place, _)| of_cause(place)).count() as u64);
+        }
+        for rows in [&changes.puts, &changes.appends, &changes.queued, &changes.adds] {
+            for (table, rows) in rows {
+                self.context.role.tables.get(*table).into_iter().for_each(|it| metrics.rows(it.name, rows.len() as u64));
+            }
+        }
     }
 
     /// A breaker that was open when the lane was last worked opens at the next letter.

@@ -162,7 +162,12 @@ impl Ledger {
     ///
     /// # Errors
     /// Transient or fatal, as the database says.
-    pub async fn claim(self, pool: MySqlPool, (partition, owner): (i32, String), still_mine: StillMine) -> Result<Option<(Token, Position)>, Fault> {
+    pub async fn claim(
+        self,
+        pool: MySqlPool,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
+    ) -> Result<Option<(Token, Position)>, Fault> {
         let mut connection = acquire(&pool).await?;
         let outcome = timeout(DEADLINE, self.take(&mut connection, (partition, owner), still_mine)).await;
         if !matches!(outcome, Ok(Ok(Some(_)))) {

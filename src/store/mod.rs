@@ -2,5 +2,6 @@
 
 pub mod breakers;
 pub mod ledger;
+pub mod migrations;
 pub mod mysql;
 pub mod redis;

@@ -195,7 +195,7 @@ impl Fold {
             Ok(event) => event,
             Err(reject) => return Err(reject.clone().into()),
         };
-        let source = Source { key: event.key(), event_id: event.event_id(), occurred_at: event.occurred_at(), lane: self.lane };
+        let source = Source { key: event.key(), event_id: event.event_id(), lane: self.lane };
         let probing = probe.is_some();
         let mut tables = Tables { role: self.role, memory: &mut self.memory, source, presume: self.presume, probe, staged: Vec::new() };
         event.apply(&mut tables)?;

@@ -28,7 +28,12 @@ const SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', wait_
 
 /// A pool of at most `connections` sessions, opened when first needed.
 pub fn pool(options: MySqlConnectOptions, connections: u32) -> MySqlPool {
-    let options = options.charset("utf8mb4").pipes_as_concat(false).no_engine_substitution(false).statement_cache_capacity(1024).disable_statement_logging();
+    let options = options
+        .charset("utf8mb4")
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .statement_cache_capacity(1024)
+        .disable_statement_logging();
     MySqlPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
