@@ -84,7 +84,7 @@ impl Database {
     pub fn hold(&self, sql: &str) -> Held {
         let mut connection = self.runtime.block_on(self.pool.acquire()).expect("a connection").detach();
         self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
-        Held { _connection: connection }
+        Held { connection, runtime: Arc::clone(&self.runtime) }
     }
 
     /// Every row of a role's tables, its ledger apart.
@@ -133,7 +133,15 @@ impl Database {
 
 /// A connection with what was done on it.
 pub struct Held {
-    _connection: sqlx::MySqlConnection,
+    connection: sqlx::MySqlConnection,
+    runtime: Arc<Runtime>,
+}
+
+impl Held {
+    /// Does more on it.
+    pub fn run(&mut self, sql: &str) {
+        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
+    }
 }
 
 fn connect(url: &str, runtime: &Runtime) -> MySqlPool {

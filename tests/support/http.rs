@@ -18,14 +18,24 @@ pub struct Answer {
 
 /// Asks for a path at `host:port`.
 pub fn get(address: &str, path: &str) -> Result<Answer, String> {
-    let trouble = |it: std::io::Error| format!("http://{address}{path}: {it}");
-    let target = address.parse().map_err(|it| format!("{address}: {it}"))?;
-    let mut stream = TcpStream::connect_timeout(&target, PATIENCE).map_err(trouble)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(trouble)?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nAccept: */*\r\n\r\n").map_err(trouble)?;
+    ask(address, &format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")).map_err(|it| format!("http://{address}{path}: {it}"))
+}
+
+/// Sends JSON to a path at `host:port`.
+pub fn post(address: &str, path: &str, body: &str) -> Result<Answer, String> {
+    let kind = "Content-Type: application/vnd.schemaregistry.v1+json";
+    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\n{kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+    ask(address, &(head + body)).map_err(|it| format!("http://{address}{path}: {it}"))
+}
+
+fn ask(address: &str, request: &str) -> Result<Answer, String> {
+    let target = address.parse().map_err(|it| format!("{it}"))?;
+    let mut stream = TcpStream::connect_timeout(&target, PATIENCE).map_err(|it| it.to_string())?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(|it| it.to_string())?;
+    stream.write_all(request.as_bytes()).map_err(|it| it.to_string())?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).map_err(trouble)?;
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| format!("http://{address}{path}: no answer"))?;
+    stream.read_to_string(&mut text).map_err(|it| it.to_string())?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("no answer")?;
     let status = head.split(' ').nth(1).and_then(|it| it.parse().ok()).ok_or_else(|| format!("no status: {head}"))?;
     Ok(Answer { status, body: body.to_owned() })
 }

@@ -77,7 +77,7 @@ impl Log {
         let consumer = config.create().expect("a consumer");
         let admin = config.create().expect("an admin client");
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", brokers).set("enable.idempotence", "true").set("linger.ms", "2");
+        config.set("bootstrap.servers", brokers).set("enable.idempotence", "true").set("linger.ms", "2").set("message.timeout.ms", "120000");
         config.set("message.max.bytes", "9000000").set("queue.buffering.max.kbytes", "262144");
         Self { runtime, producer: config.create().expect("a producer"), consumer, admin }
     }

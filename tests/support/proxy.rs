@@ -38,6 +38,8 @@ pub enum Commit {
     AnswerLost,
     /// It never arrives.
     Lost,
+    /// It never arrives, and nothing else does until the mode is set again.
+    LostForGood,
     /// The client loses its connection now; the COMMIT arrives so much later.
     Late(Duration),
     /// It arrives so much later, and all goes well.
@@ -169,6 +171,10 @@ async fn upstream(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared:
         match treatment {
             None => {}
             Some(Commit::Lost) => return,
+            Some(Commit::LostForGood) => {
+                shared.mode.send_replace(Mode::Cut);
+                return;
+            }
             Some(Commit::AnswerLost) => {
                 mute.send_replace(true);
             }

@@ -47,3 +47,8 @@ pub fn holds_for(time: Duration, mut condition: impl FnMut() -> Result<(), Strin
         sleep(LONGEST_PAUSE);
     }
 }
+
+/// The rest between two beats of a load; never a wait for anything.
+pub fn pause(time: Duration) {
+    sleep(time);
+}

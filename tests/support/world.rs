@@ -3,10 +3,14 @@
 //! Everything bears the world's name, so that worlds stand side by side. What is left of one whose test failed is kept to be looked at.
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
     process::{Command, Output},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 use serde_json::Value as Json;
@@ -26,8 +30,12 @@ use super::{
     redis::Redis,
     servers::{Servers, address},
     soon,
-    wait::when,
+    wait::{pause, when},
 };
+
+/// Events of a load at once, and how long it rests before the next.
+const LOAD: usize = 25;
+const RHYTHM: Duration = Duration::from_millis(40);
 
 /// The world of one test.
 pub struct World {
@@ -39,7 +47,7 @@ pub struct World {
     /// What commands and workers get beside the addresses.
     pub variables: BTreeMap<&'static str, String>,
     schema_ids: BTreeMap<&'static str, u32>,
-    started: Cell<u32>,
+    started: AtomicU32,
     folder: TempDir,
     runtime: Arc<Runtime>,
 }
@@ -70,7 +78,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let redis = Redis::start(folder.path());
         let variables = BTreeMap::from([("FLEET_HTTP", "127.0.0.1:0".to_owned()), ("FLEET_LOG", "info".to_owned())]);
-        Self { database, log, redis, servers, namespace, variables, schema_ids: BTreeMap::new(), started: Cell::new(0), folder, runtime }
+        Self { database, log, redis, servers, namespace, variables, schema_ids: BTreeMap::new(), started: AtomicU32::new(0), folder, runtime }
     }
 
     /// The topic's name on the cluster.
@@ -84,11 +92,21 @@ impl World {
     }
 
     fn registered(&self, topic: &Topic) -> u32 {
-        let (host, base) = (address(&self.servers.registry), self.servers.registry.splitn(4, '/').nth(3).unwrap_or_default().to_owned());
-        let path = format!("/{base}/subjects/{}-value/versions/latest", self.topic(topic));
-        let answer = http::get(&host, &path).expect("the registry answers");
-        let body: Json = serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("{path}: {answer:?}"));
-        body["id"].as_u64().and_then(|it| u32::try_from(it).ok()).unwrap_or_else(|| panic!("{path}: {answer:?}"))
+        let (host, path) = self.registry_path(&format!("subjects/{}-value/versions/latest", self.topic(topic)));
+        schema_id(&http::get(&host, &path).expect("the registry answers"))
+    }
+
+    /// Registers a schema under a subject of this world; its id.
+    pub fn register(&self, subject: &str, schema: &str) -> u32 {
+        let (host, path) = self.registry_path(&format!("subjects/{}.{subject}/versions", self.namespace));
+        let body = serde_json::json!({ "schema": schema }).to_string();
+        let answer = http::post(&host, &path, &body).expect("the registry answers");
+        schema_id(&answer)
+    }
+
+    fn registry_path(&self, path: &str) -> (String, String) {
+        let base = self.servers.registry.splitn(4, '/').nth(3).unwrap_or_default();
+        (address(&self.servers.registry), format!("/{base}/{path}"))
     }
 
     /// A proxy before one of the servers, by `host:port`.
@@ -121,17 +139,17 @@ impl World {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// A worker of a role.
-    pub fn worker(&self, role: &Role) -> Worker {
-        self.worker_with(role, &[])
+    /// A worker of a role, or of several with commas between.
+    pub fn worker(&self, roles: &str) -> Worker {
+        self.worker_with(roles, &[])
     }
 
-    /// A worker of a role with these variables.
-    pub fn worker_with(&self, role: &Role, variables: &[(&str, &str)]) -> Worker {
-        let mut command = self.command(&["run", "--role", role.name]);
+    /// A worker with these variables.
+    pub fn worker_with(&self, roles: &str, variables: &[(&str, &str)]) -> Worker {
+        let mut command = self.command(&["run", "--role", roles]);
         command.envs(variables.iter().copied());
-        self.started.set(self.started.get() + 1);
-        Worker::start(command, format!("{}-{}", role.name, self.started.get()), self.folder.path())
+        let number = self.started.fetch_add(1, Ordering::SeqCst) + 1;
+        Worker::start(command, format!("worker-{number}"), self.folder.path())
     }
 
     /// Records of events, each in its right place.
@@ -142,6 +160,19 @@ impl World {
     /// Sends events as the contract wants them.
     pub fn send(&self, topic: &Topic, events: &[Json]) -> Vec<(i32, i64)> {
         self.log.send(&self.topic(topic), &self.messages(topic, events))
+    }
+
+    /// Sends events bit by bit while something else happens, and all of them in the end.
+    pub fn under_load(&self, topic: &Topic, events: &[Json], happens: impl FnOnce()) {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for batch in events.chunks(LOAD) {
+                    self.send(topic, batch);
+                    pause(RHYTHM);
+                }
+            });
+            happens();
+        });
     }
 
     /// Whether all of a role's topic is in the tables, and confirmed outside them; else what is not.
@@ -173,14 +204,28 @@ impl World {
     }
 }
 
+fn schema_id(answer: &http::Answer) -> u32 {
+    let body: Json = serde_json::from_str(&answer.body).unwrap_or_default();
+    body["id"].as_u64().and_then(|it| u32::try_from(it).ok()).unwrap_or_else(|| panic!("no id: {answer:?}"))
+}
+
 /// What a command said, and how it ended.
 pub fn told(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     format!("exit code {:?}\n{out}{err}", output.status.code())
 }
 
-/// A role by its name.
-pub fn role(name: &str) -> &'static Role {
+/// The role whose events are made up, with derived events and documents.
+pub fn results() -> &'static Role {
+    role("test-results")
+}
+
+/// The role of the boards.
+pub fn boards() -> &'static Role {
+    role("leaderboard")
+}
+
+fn role(name: &str) -> &'static Role {
     ROLES.iter().copied().find(|it| it.name == name).unwrap_or_else(|| panic!("there is no role {name}"))
 }
 
