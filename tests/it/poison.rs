@@ -142,7 +142,7 @@ fn a_schema_id_that_nobody_knows_waits_a_minute_and_is_a_letter_then() {
     unknown.value.as_mut().unwrap()[1..ENVELOPE].copy_from_slice(&[0x7f, 1, 2, 3]);
     world.log.send(&world.topic(topic()), &[unknown, good]);
     let worker = world.worker("test-results");
-    let detail = worker.await_state(i64::from(topic().partition_of(b"7")), "sink-blocked");
+    let detail = worker.await_state(topic().partition_of(b"7"), "sink-blocked");
     assert!(detail.contains("schema id"), "{detail}");
     assert!(letters(&world, results()).is_empty(), "lettered before its time");
     crate::support::wait_until("the letter", Duration::from_secs(120), || world.settled(results()));
@@ -166,7 +166,7 @@ fn a_producer_with_another_partitioner_opens_the_breaker_and_loses_nothing() {
     let misplaced: Vec<Message> = world.messages(topic(), &events::test_results(&mut seed, 300, 2_000));
     let misplaced: Vec<Message> = misplaced.into_iter().map(|it| Message { partition: crude(it.key.as_deref().unwrap()), ..it }).collect();
     world.log.send(&world.topic(topic()), &misplaced);
-    for partition in 0..i64::from(topic().partitions) {
+    for partition in 0..topic().partitions {
         let detail = worker.await_state(partition, "breaker-open");
         assert!(detail.contains("fleet letters accept"), "{detail}");
     }

@@ -94,7 +94,7 @@ fn records_lost_to_retention_stop_their_lane_alone_until_the_loss_is_accepted() 
     let (_, end) = world.log.watermarks(&world.topic(results().topic), lost).unwrap();
     world.log.delete_records(&world.topic(results().topic), lost, end - 5);
     let worker = world.worker("test-results");
-    let detail = worker.await_state(i64::from(lost), "out-of-range");
+    let detail = worker.await_state(lost, "out-of-range");
     assert!(detail.contains("fleet ledger move"), "{detail}");
     soon("the other lanes to be at the end", || {
         let lanes = worker.lanes()?;
@@ -163,7 +163,7 @@ fn a_writer_whose_schema_cannot_be_read_stops_its_lanes_and_letters_nothing() {
     message.value.as_mut().unwrap()[1..5].copy_from_slice(&id.to_be_bytes());
     let partition = message.partition;
     world.log.send(&world.topic(results().topic), &[message]);
-    let detail = worker.await_state(i64::from(partition), "schema-incompatible");
+    let detail = worker.await_state(partition, "schema-incompatible");
     assert!(detail.contains("fleet schemas check"), "{detail}");
     nothing_lettered(&world);
 }
