@@ -306,11 +306,12 @@ pub struct Advance {
 
 fn position(row: &MySqlRow) -> Result<Position, Fault> {
     let read = |error: sqlx::Error| fault(&error);
-    let last: Option<String> = row.try_get("last_record").map_err(read)?;
+    // Text of a binary collation calls itself VARBINARY, which sqlx takes for bytes.
+    let last: Option<String> = row.try_get_unchecked("last_record").map_err(read)?;
     let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
     Ok(Position {
         epoch: row.try_get("epoch").map_err(read)?,
-        topic_id: row.try_get("topic_id").map_err(read)?,
+        topic_id: row.try_get_unchecked("topic_id").map_err(read)?,
         origin_offset: row.try_get("origin_offset").map_err(read)?,
         next_offset: row.try_get("next_offset").map_err(read)?,
         confirmed_offset: row.try_get("confirmed_offset").map_err(read)?,
