@@ -6,6 +6,7 @@ mod defaults;
 mod every_role;
 mod machine;
 mod plain;
+mod simulate;
 mod tiny;
 
 /// Generated cases from a seed that a failure shows; `PROPTEST_RNG_SEED` repeats it.
