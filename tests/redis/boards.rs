@@ -59,12 +59,14 @@ async fn equal_the_rows_after_any_order_of_lanes() {
         let mut turns: Vec<usize> = (0..4).flat_map(|lane| vec![lane; lanes[lane].len()]).collect();
         turns.shuffle(&mut random);
         let processes = [server.caches_alone(), server.caches_alone()];
+        let mut sent: Vec<(usize, i64, Vec<Cached>)> = Vec::new();
         for (turn, lane) in turns.into_iter().enumerate() {
-            let batch = lanes[lane].remove(0);
-            processes[lane % 2].write(lane as i32, version(turn as i64), &batch).await.unwrap();
-            if random.random_bool(0.2) {
-                // A pipeline whose answer was lost is sent again.
-                processes[lane % 2].write(lane as i32, version(turn as i64), &batch).await.unwrap();
+            sent.push((lane, turn as i64, lanes[lane].remove(0)));
+            let mut now = vec![&sent[turn]];
+            // A pipeline whose answer was lost is sent again, and one that a frozen process held back comes late.
+            now.extend((0..2).filter(|_| random.random_bool(0.3)).map(|back| &sent[turn.saturating_sub(back * 20)]));
+            for (lane, turn, batch) in now {
+                processes[lane % 2].write(*lane as i32, version(*turn), batch).await.unwrap();
             }
         }
         assert_eq!(server.board("{board:day}:2024-05-13"), best(&expected[&("day".into(), MONDAY)], WINDOW_TOP));

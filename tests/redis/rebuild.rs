@@ -112,6 +112,11 @@ async fn nothing_newer_is_overwritten_and_nothing_too_great_stays() {
     assert_eq!(server.ask::<String>(&["GET", "{board:day}:window"]), "2024-05-14");
     assert!(!server.keys().iter().any(|it| it.contains("lost") || it.contains("2024-05-17")));
 
+    // The clock is the tables' again: what has not begun by it is not shown.
+    let early = seen_at(TUESDAY.plus(hours(24) - 1), entry("day", TUESDAY.plus(hours(24)), 8, 8));
+    caches.write(0, version(101), &[early]).await.unwrap();
+    assert_eq!(server.ask::<String>(&["GET", "{board:day}:window"]), "2024-05-14");
+
     // The ledger was restored, so its epoch goes up: now the rows as they are overwrite what was ahead of them.
     database.run("UPDATE tester_ledger SET epoch = 1 WHERE partition_id = 1").await;
     caches.invalidate().await.unwrap();
