@@ -84,6 +84,14 @@ impl Output {
         styled(bar, "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}")
     }
 
+    /// A bar that follows the bytes of a file, of this length if it is known; invisible unless standard error is a terminal.
+    pub fn bytes(&self, length: Option<u64>) -> ProgressBar {
+        match length {
+            Some(length) => styled(ProgressBar::new(length), "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
+            None => styled(ProgressBar::new_spinner(), "{spinner} {bytes} {bytes_per_sec} {elapsed}"),
+        }
+    }
+
     /// A bar for work of unknown length, on standard error; invisible unless that is a terminal.
     pub fn spinner(&self, what: &'static str) -> ProgressBar {
         let bar = styled(ProgressBar::new_spinner().with_message(what), "{spinner} {msg} {human_pos} {per_sec} {elapsed}");

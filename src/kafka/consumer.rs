@@ -522,7 +522,8 @@ fn resume(consumer: &BaseConsumer<Membership>, topic: &str, partition: i32) {
     let _ = consumer.fetch_watermarks(topic, partition, Duration::from_millis(500));
 }
 
-fn record(message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
+/// A message's own copy.
+pub(super) fn record(message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
     let headers = message
         .headers()
         .map_or_else(Vec::new, |headers| headers.iter().map(|it| (it.key.to_owned(), it.value.map(<[u8]>::to_vec))).collect());
