@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -21,6 +22,7 @@ use crate::{
     config::Config,
     fault::Fault,
     kafka::bulk::{self, Bulk},
+    metrics::Metrics,
     output::Output,
     registry::Registry,
 };
@@ -79,7 +81,7 @@ struct Summary {
 /// # Errors
 /// A file that cannot be read, or a topic that does not take them.
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
-    let registry = Registry::new(config)?;
+    let registry = Registry::new(config, &Arc::new(Metrics::new()?))?;
     let bulk = Bulk::open(config, &registry, args.topic).await?;
     let (topic, output) = (config.topic(args.topic), config.output);
     let sending = move || send_file(&args, &bulk, output).map(|it| (it, bulk.acknowledged()));
