@@ -5,7 +5,7 @@
 mod kafka;
 mod secret;
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use rdkafka::ClientConfig;
 use sqlx::mysql::MySqlConnectOptions;
@@ -22,6 +22,9 @@ const TELLING: &str = "Telling";
 const REGISTRY_URL: &str = "http://127.0.0.1:29092/apis/ccompat/v7";
 const MYSQL_URL: &str = "mysql://root@127.0.0.1:29093/fleet";
 const REDIS_URL: &str = "redis://127.0.0.1:29094/0";
+
+/// The least that brokers allow as they come: what a dead worker costs.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// The flags that every command takes. Each has a variable; the defaults are the servers of `ops/stack`.
 #[derive(clap::Args)]
@@ -195,6 +198,12 @@ impl Config {
         client.set("bootstrap.servers", &self.brokers);
         self.kafka.apply(&mut client);
         client
+    }
+
+    /// How long a worker may be silent before the group gives its partitions away.
+    pub fn session_timeout(&self) -> Duration {
+        let set = self.kafka.get("session.timeout.ms").and_then(|it| it.parse().ok());
+        set.map_or(SESSION_TIMEOUT, Duration::from_millis)
     }
 
     /// A topic's name on the brokers.

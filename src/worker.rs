@@ -59,12 +59,7 @@ pub struct Worker {
 ///
 /// # Errors
 /// Fatal: what keeps the role from starting.
-pub async fn play(
-    config: &Config,
-    context: Context,
-    health: Arc<Health>,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), Fault> {
+pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut stop: watch::Receiver<bool>) -> Result<(), Fault> {
     let (sender, mut rebalances) = mpsc::unbounded_channel();
     let context = Arc::new(context);
     let (owner, consumer) =

@@ -18,7 +18,7 @@ use crate::{
     fault::Fault,
     health::Health,
     http,
-    kafka::{admin::Admin, producer::Producer},
+    kafka::{admin::Admin, consumer::SESSION_TIMEOUT, producer::Producer},
     lane::{Context, Settings},
     metrics::Metrics,
     registry::Registry,
@@ -145,7 +145,7 @@ async fn context(
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,
-            session_timeout: config.session_timeout,
+            session_timeout: session_timeout(config),
             owner: shared.owner.clone(),
         },
         metrics: shared.metrics.role(role.name),
@@ -161,6 +161,12 @@ async fn check(pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) ->
         Some(_) => Ok(()),
         None => Err(Fault::fatal(format!("topic {topic} of role {} does not exist: run `fleet topics apply`", role.name))),
     }
+}
+
+/// The group's session timeout: the consumer's default, unless `FLEET_KAFKA_SESSION_TIMEOUT_MS` says otherwise.
+fn session_timeout(config: &Config) -> Duration {
+    let given = config.kafka().get("session.timeout.ms").and_then(|it| it.parse().ok());
+    given.map_or(SESSION_TIMEOUT, Duration::from_millis)
 }
 
 /// SIGTERM and SIGINT.

@@ -57,6 +57,11 @@ impl Properties {
         Ok(properties)
     }
 
+    /// The value of one, if it is set.
+    pub fn get(&self, property: &str) -> Option<&str> {
+        self.0.get(property).map(String::as_str)
+    }
+
     /// Sets them.
     pub fn apply(&self, client: &mut ClientConfig) {
         for (property, value) in &self.0 {

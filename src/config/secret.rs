@@ -17,7 +17,7 @@ impl ServerUrl {
     ///
     /// # Errors
     /// Another text, by the name of the variable that gave it; the text itself is not repeated.
-    pub(super) fn parse(variable: &str, text: &str, schemes: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn parse(variable: &str, text: &str, schemes: &[&str]) -> Result<Self, Fault> {
         let url = Url::parse(text.trim()).map_err(|it| Fault::fatal(format!("{variable}: not a URL: {}", lower(&it.to_string()))))?;
         if !schemes.contains(&url.scheme()) {
             let wanted: Vec<String> = schemes.iter().map(|it| format!("{it}://")).collect();

@@ -5,3 +5,4 @@ pub mod bulk;
 pub mod consumer;
 pub mod log;
 pub mod producer;
+mod topic_id;

@@ -161,11 +161,11 @@ impl TestResult {
         check_count("restart_count", self.restart_count)
     }
 
-    /// Whether its time, and its user's day, fit their columns.
-    fn check_times(&self) -> Result<(), Reject> {
+    /// Whether the user's day fits its column, as the UTC day does.
+    fn check_day(&self) -> Result<(), Reject> {
         check_within("day_offset_hours", self.day_offset_hours, -12..=14)?;
-        let latest = self.occurred_at.max(users_time(self.occurred_at, self.day_offset_hours));
-        if latest < END_OF_TIME { Ok(()) } else { Err(Reject::new("occurred_at is after the year 9999")) }
+        let fits = users_time(self.occurred_at, self.day_offset_hours) < END_OF_TIME;
+        if fits { Ok(()) } else { Err(Reject::new("the user's day is after the year 9999")) }
     }
 }
 
@@ -197,7 +197,7 @@ impl Event for TestResult {
         check_within("user_id", self.user_id, 1..=i64::MAX)?;
         self.check_texts()?;
         self.check_figures()?;
-        self.check_times()
+        self.check_day()
     }
     fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Stop> {
         super::apply(self, tables)
