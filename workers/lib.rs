@@ -7,6 +7,7 @@ pub mod achievements;
 mod copy;
 pub mod fold;
 pub mod leaderboard;
+pub mod simulate;
 mod test_results;
 
 /// Every role, in the order of `fleet roles`.

@@ -26,6 +26,7 @@ pub use event::{
     write_event_id,
 };
 pub use model::{Conflict, Model};
+pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
 pub use role::Role;
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};

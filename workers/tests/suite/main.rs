@@ -1,11 +1,12 @@
 //! Tests of the core from outside: the fold machine by a role of its own, plain JSON, and what holds for every role.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod compat;
 mod defaults;
 mod every_role;
 mod machine;
 mod plain;
+mod simulate;
 mod tiny;
 
 /// Generated cases from a seed that a failure shows; `PROPTEST_RNG_SEED` repeats it.
