@@ -37,7 +37,11 @@ pub async fn load(
     }
 }
 
-async fn load_tables(
+/// The same on one connection, and in the transaction that is open on it: keys by their table's place.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_tables(
     connection: &mut MySqlConnection,
     role: &Role,
     statements: &[Statements],

@@ -68,6 +68,36 @@ impl Statements {
 
 const MAX_ROWS: usize = SIZES[0];
 
+/// The statements that read a whole table in the order of its key, a page at a time.
+#[derive(Debug)]
+pub struct Pages {
+    /// The first page.
+    pub first: String,
+    /// The page after a key. Its columns are bound as often as it has any: the first alone, then the first two, and so on.
+    pub next: String,
+}
+
+impl Pages {
+    /// Those of a table, all columns, so many rows a page.
+    pub fn of(table: &Table, rows: usize) -> Self {
+        let select = format!("SELECT {} FROM {}", names(table.columns), quote(table.name));
+        let order = format!("ORDER BY {} LIMIT {rows}", names(table.key_columns()));
+        Self { first: format!("{select} {order}"), next: format!("{select} WHERE {} {order}", after(table.key_columns())) }
+    }
+}
+
+/// Whether a key lies after another, in a form that MySQL reads as ranges of an index: `(a > ?) OR (a = ? AND b > ?)`.
+fn after(key: &[Column]) -> String {
+    let mut equal = String::new();
+    let mut alternatives = Vec::with_capacity(key.len());
+    for column in key {
+        let name = quote(column.name);
+        alternatives.push(format!("({equal}{name} > ?)"));
+        equal.push_str(&format!("{name} = ? AND "));
+    }
+    alternatives.join(" OR ")
+}
+
 /// The INSERT of a table's sort, for so many rows.
 fn write(table: &Table, rows: usize) -> String {
     let insert = format!("INSERT INTO {} ({}) VALUES {}", quote(table.name), names(table.columns), tuples(table.columns.len(), rows));
@@ -140,6 +170,13 @@ mod tests {
             }
         }
         assert_eq!(cuts, [1000, 300, 100, 30, 3, 3, 1]);
+    }
+
+    #[test]
+    fn a_page_begins_after_the_key_before() {
+        let pages = Pages::of(table(Sort::State), 9);
+        assert_eq!(pages.first, "SELECT `a`, `b`, `n` FROM `t` ORDER BY `a`, `b` LIMIT 9");
+        assert_eq!(pages.next, "SELECT `a`, `b`, `n` FROM `t` WHERE (`a` > ?) OR (`a` = ? AND `b` > ?) ORDER BY `a`, `b` LIMIT 9");
     }
 
     #[test]
