@@ -205,7 +205,9 @@ async fn tend_caches(context: Arc<Context>) {
     let (mut refresh, mut whole) = (interval(REFRESH), interval(WHOLE));
     loop {
         tokio::select! {
-            _ = refresh.tick() => context.caches.refresh().await,
+            _ = refresh.tick() => if let Err(error) = context.caches.refresh().await {
+                tracing::debug!("redis: {error}");
+            },
             _ = whole.tick() => match context.caches.whole().await {
                 Ok(true) => {}
                 Ok(false) => match context.caches.rebuild().await {

@@ -102,7 +102,8 @@ impl Bulk {
         let (topic, subject) = (config.topic(contract), config.subject(contract));
         check_partitions(config, contract).await?;
         let schema_id = registry.id_of(&subject, contract.schema).await?;
-        let schema_id = schema_id.ok_or_else(|| Fault::fatal(format!("{subject}: its schema is not registered: run `fleet schemas register`")))?;
+        let schema_id =
+            schema_id.ok_or_else(|| Fault::fatal(format!("{subject}: its schema is not registered: run `fleet schemas register`")))?;
         let acks = Arc::new(Acks::default());
         let mut client = config.kafka_with(&SETTINGS);
         client.set("message.max.bytes", MAX_MESSAGE_BYTES.to_string());

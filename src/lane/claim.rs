@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::mpsc;
 use workers::fold::Emit;
 
-use super::{End, Lane};
+use super::{End, Lane, outside::Behind};
 use crate::{
     fault::Fault,
     health::State,
@@ -28,6 +28,8 @@ pub struct Claimed {
     pub inbox: mpsc::UnboundedReceiver<Delivery>,
     /// How much waits there.
     pub load: Arc<Load>,
+    /// Cache entries that the last owner left and that could not be written yet.
+    pub behind: Behind,
 }
 
 impl Lane {
@@ -36,7 +38,7 @@ impl Lane {
         self.check_partitions().await?;
         let (token, mut position) = self.take_ledger().await?;
         self.raise_epoch(&mut position).await;
-        self.perform_pending(token, &position).await?;
+        let behind = self.perform_pending(token, &position).await?;
         let (low, high) = self.watermarks().await?;
         let next = self.compare_log(token, &position, (low, high)).await?;
         let compare = position.last_record.filter(|it| it.offset >= low && it.offset < next);
@@ -46,7 +48,7 @@ impl Lane {
         self.consumer.assign((self.partition, self.assignment), start, sender, Arc::clone(&load));
         self.log_end.fetch_max(high, Ordering::Relaxed);
         self.progress(next, None);
-        Ok(Claimed { token, epoch: position.epoch, next, compare, inbox, load })
+        Ok(Claimed { token, epoch: position.epoch, next, compare, inbox, load, behind })
     }
 
     /// Another number of partitions than the contract's puts keys into other lanes.
@@ -95,7 +97,7 @@ impl Lane {
     }
 
     /// What the last owner committed and did not confirm is performed again, before anything newer.
-    async fn perform_pending(&mut self, token: Token, position: &Position) -> Result<(), End> {
+    async fn perform_pending(&mut self, token: Token, position: &Position) -> Result<Behind, End> {
         let pending = position.pending.as_deref().map(Pending::from_bytes).transpose()?.unwrap_or_default();
         let emits: Vec<Emit> =
             pending.emits.iter().map(|(topic, key, datum)| Emit { topic: *topic, key: key.clone(), datum: datum.clone() }).collect();
@@ -110,19 +112,19 @@ impl Lane {
         } else if keys.is_empty() {
             Ok(())
         } else {
-            context.caches.write_from_rows((self.partition, token), &keys).await
+            context.caches.write_from_rows(self.partition, &keys).await
         };
         if let Err(error) = written {
-            // Redis holds nothing back: its generation key tells later that it must be rebuilt.
+            // Redis holds nothing back: the lane's own task goes on trying.
             context.cache_trouble(&error);
-            context.caches.distrust();
+            return Ok(Behind { keys, overflowed: position.caches_behind });
         }
         if let Some(next) = position.next_offset
             && !context.ledger.confirm(&context.pool, (self.partition, token), position.epoch, next).await?
         {
             return Err(End::Fenced);
         }
-        Ok(())
+        Ok(Behind::default())
     }
 
     /// Whether the topic is still the one that was claimed, and long enough.

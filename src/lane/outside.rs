@@ -45,6 +45,29 @@ struct Item {
     keys: usize,
 }
 
+/// Cache entries that a lane's last owner left unwritten.
+#[derive(Debug, Default)]
+pub struct Behind {
+    /// Which.
+    pub keys: Vec<(usize, Key)>,
+    /// Whether there are more than are named.
+    pub overflowed: bool,
+}
+
+impl Behind {
+    /// As an item of `pending`, which keeps naming them until they are written.
+    fn items(&self, next: i64) -> VecDeque<Item> {
+        if self.keys.is_empty() && !self.overflowed {
+            return VecDeque::new();
+        }
+        let mut pending = Pending::default();
+        self.keys.iter().for_each(|(family, key)| pending.push_key(*family, key));
+        let bytes = pending.to_bytes().ok().flatten().unwrap_or_default();
+        // Past `next`, where the task says it is once these are written.
+        VecDeque::from([Item { from: next, upto: next + 1, bytes, keys: self.keys.len() }])
+    }
+}
+
 /// The lane's view of what is not yet confirmed.
 pub struct Outside {
     emits: mpsc::UnboundedSender<(i64, Vec<Emit>)>,
@@ -73,30 +96,24 @@ struct CacheWork {
 }
 
 impl Outside {
-    /// Starts the two tasks of a lane.
-    pub fn start(context: &Arc<Context>, lane: (i32, Token), next: i64) -> Self {
+    /// Starts the two tasks of a lane, which takes over the cache entries that its last owner left.
+    pub fn start(context: &Arc<Context>, lane: (i32, Token), next: i64, behind: Behind) -> Self {
         let reached = Reached { offset: next, standstill: None };
+        let waiting_caches = behind.items(next);
+        let keys: BTreeSet<(usize, Key)> = behind.keys.into_iter().collect();
         let (emits, emit_queue) = mpsc::unbounded_channel();
         let (caches, cache_queue) = mpsc::unbounded_channel();
         let (emit_reached, emitted) = watch::channel(reached.clone());
         let (cache_reached, cached) = watch::channel(reached);
         let tasks = [
             tokio::spawn(emit_all(Arc::clone(context), emit_queue, emit_reached)),
-            tokio::spawn(
-                CacheWriter { context: Arc::clone(context), lane, behind: BTreeSet::new(), overflowed: false }
-                    .run(cache_queue, cache_reached),
-            ),
+            tokio::spawn(CacheWriter { context: Arc::clone(context), lane, behind: keys, overflowed: behind.overflowed }.run(
+                cache_queue,
+                cache_reached,
+                next,
+            )),
         ];
-        Self {
-            emits,
-            caches,
-            emitted,
-            cached,
-            waiting_emits: VecDeque::new(),
-            waiting_caches: VecDeque::new(),
-            caches_behind: false,
-            tasks,
-        }
+        Self { emits, caches, emitted, cached, waiting_emits: VecDeque::new(), waiting_caches, caches_behind: behind.overflowed, tasks }
     }
 
     /// The bytes of `pending` and its companions for a flush of these changes.
@@ -214,8 +231,12 @@ struct CacheWriter {
 }
 
 impl CacheWriter {
-    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<CacheWork>, reached: watch::Sender<Reached>) {
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<CacheWork>, reached: watch::Sender<Reached>, next: i64) {
         let mut retry = Retry::default();
+        if self.overflowed || !self.behind.is_empty() {
+            let upto = self.catch_up(&mut queue, next, &mut retry).await;
+            reached.send_modify(|it| it.offset = upto.max(next + 1));
+        }
         while let Some(first) = queue.recv().await {
             let mut work = vec![first];
             while let Ok(more) = queue.try_recv() {
@@ -237,7 +258,7 @@ impl CacheWriter {
         let written = if stale {
             Err(Fault::transient("redis: entries waited too long"))
         } else {
-            self.context.caches.write(work.version, &work.entries).await
+            self.context.caches.write(self.lane.0, work.version, &work.entries).await
         };
         written.inspect_err(|error| {
             self.context.cache_trouble(error);
@@ -265,7 +286,7 @@ impl CacheWriter {
             let done = if self.overflowed {
                 self.context.caches.rebuild().await.map(|_| ())
             } else {
-                self.context.caches.write_from_rows(self.lane, &keys).await
+                self.context.caches.write_from_rows(self.lane.0, &keys).await
             };
             match done {
                 Ok(()) => {

@@ -71,14 +71,14 @@ enum Settled {
 
 impl<'l> Work<'l> {
     /// The work of a lane just claimed.
-    pub fn new(lane: &'l mut Lane, claimed: Claimed) -> Self {
+    pub fn new(lane: &'l mut Lane, mut claimed: Claimed) -> Self {
         let context = Arc::clone(&lane.context);
         let settings = &context.settings;
         let (token, epoch, next) = (claimed.token, claimed.epoch, claimed.next);
         let now = Instant::now();
         Self {
             fold: Fold::new(context.role, lane.partition, Presume::New, settings.lane_memory),
-            outside: Outside::start(&context, (lane.partition, token), next),
+            outside: Outside::start(&context, (lane.partition, token), next, std::mem::take(&mut claimed.behind)),
             breaker: Breaker::new(settings.breaker.ratio, settings.breaker.run),
             intake: Intake::new(context.role, lane.partition, claimed),
             lane,

@@ -130,8 +130,8 @@ async fn missing_months(pool: &MySqlPool) -> Result<Vec<(String, Vec<(String, St
     let wanted = months(Time(now).day());
     let mut bounds: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in pool.fetch_all(PARTITIONS).await.map_err(|error| fault(&error))? {
-        let name: String = row.try_get("name").map_err(|error| fault(&error))?;
-        let bound: String = row.try_get("bound").map_err(|error| fault(&error))?;
+        let name: String = row.try_get_unchecked("name").map_err(|error| fault(&error))?;
+        let bound: String = row.try_get_unchecked("bound").map_err(|error| fault(&error))?;
         bounds.entry(name).or_default().push(bound.trim_matches('\'').to_owned());
     }
     let lacking = bounds.into_iter().map(|(table, bounds)| {

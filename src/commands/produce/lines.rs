@@ -61,9 +61,7 @@ pub fn csv<'a>(input: impl Read + 'a, topic: &Topic) -> Result<Lines<'a>, Fault>
                 ::csv::ErrorKind::UnequalLengths { expected_len, len, pos } => {
                     Ok((pos.as_ref().map_or(number, ::csv::Position::line), Err(format!("{len} cells under a heading of {expected_len}"))))
                 }
-                ::csv::ErrorKind::Utf8 { pos, .. } => {
-                    Ok((pos.as_ref().map_or(number, ::csv::Position::line), Err("not UTF-8".to_owned())))
-                }
+                ::csv::ErrorKind::Utf8 { pos, .. } => Ok((pos.as_ref().map_or(number, ::csv::Position::line), Err("not UTF-8".to_owned()))),
                 _ => Ok((number, Err("not CSV".to_owned()))),
             }),
         }
@@ -149,7 +147,8 @@ fn columns(heading: &::csv::StringRecord, topic: &Topic) -> Result<Vec<(String, 
     let mut columns: Vec<(String, Cell)> = Vec::with_capacity(heading.len());
     for name in heading.iter().map(|it| it.trim_start_matches('\u{feff}').trim()) {
         let field = record.fields.iter().find(|it| it.name == name);
-        let field = field.ok_or_else(|| Fault::fatal(format!("the heading names {name:?}, which is no field of {}: {}", topic.name, fields(record))))?;
+        let field = field
+            .ok_or_else(|| Fault::fatal(format!("the heading names {name:?}, which is no field of {}: {}", topic.name, fields(record))))?;
         if columns.iter().any(|(it, _)| it == name) {
             return Err(Fault::fatal(format!("the heading names {name} twice")));
         }
