@@ -248,6 +248,9 @@ fn mysql_options(url: &ServerUrl) -> Result<MySqlConnectOptions, Fault> {
     if options.get_database().is_none_or(str::is_empty) {
         return Err(url.bad("FLEET_MYSQL_URL", "names no database"));
     }
+    for (option, file) in url.parameters().filter(|(option, _)| ["ssl-ca", "ssl-cert", "ssl-key"].contains(&option.as_str())) {
+        std::fs::File::open(&file).map_err(|it| url.bad("FLEET_MYSQL_URL", &format!("names a file in {option} that cannot be read: {it}")))?;
+    }
     Ok(options)
 }
 
