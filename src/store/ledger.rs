@@ -3,7 +3,7 @@
 //! A role's ledger is one table beside its projections, a row a partition. Claims never insert: a missing row is damage.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
 use tokio::time::timeout;
 use workers::fold::{Emit, Key, Role, Time, Value};
 
@@ -106,16 +106,29 @@ impl Pending {
         postcard::to_stdvec(self).map(Some).map_err(|error| Fault::fatal(format!("pending: {error}")))
     }
 
-    /// What the ledger's column holds.
+    /// What the ledger's column holds: the parts of one or more flushes, one after the other.
     ///
     /// # Errors
     /// Fatal: bytes of another version of fleet.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        postcard::from_bytes(bytes).map_err(|_| {
-            Fault::fatal("the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty")
-        })
+        let mut whole = Self::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (part, after): (Self, _) = postcard::take_from_bytes(rest).map_err(|_| {
+                Fault::fatal(
+                    "the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty",
+                )
+            })?;
+            whole.emits.extend(part.emits);
+            whole.keys.extend(part.keys);
+            rest = after;
+        }
+        Ok(whole)
     }
 }
+
+/// Whether a partition is still the claimer's, asked right before COMMIT.
+pub type StillMine = Box<dyn Fn() -> bool + Send + Sync>;
 
 /// A role's ledger: its statements.
 #[derive(Clone, Debug)]
@@ -150,38 +163,36 @@ impl Ledger {
     /// # Errors
     /// Transient or fatal, as the database says.
     pub async fn claim(
-        &self,
-        pool: &MySqlPool,
-        partition: i32,
-        owner: &str,
-        still_mine: impl Fn() -> bool + Send,
+        self,
+        pool: MySqlPool,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
     ) -> Result<Option<(Token, Position)>, Fault> {
-        let mut connection = acquire(pool).await?;
-        let token: Token = rand::random();
-        let work = async {
-            run(&mut connection, "BEGIN").await?;
-            let Some(position) = self.lock(&mut connection, partition).await? else { return Ok(None) };
-            let update = self.sql("UPDATE {ledger} SET token = ?, owner = ? WHERE partition_id = ? AND shard = 0");
-            let query = sqlx::query(&update).bind(token.as_slice()).bind(owner).bind(partition);
-            query.execute(&mut *connection).await.map_err(|error| fault(&error))?;
-            if !still_mine() {
-                return Ok(None);
-            }
-            run(&mut connection, "COMMIT").await?;
-            Ok(Some((token, position)))
-        };
-        let outcome = timeout(DEADLINE, work).await;
-        match outcome {
-            Ok(Ok(Some(claimed))) => Ok(Some(claimed)),
-            Ok(other) => {
-                discard(connection);
-                other
-            }
-            Err(_) => {
-                discard(connection);
-                Err(Fault::transient("mysql: a claim took more than 20 s"))
-            }
+        let mut connection = acquire(&pool).await?;
+        let outcome = timeout(DEADLINE, self.take(&mut connection, (partition, owner), still_mine)).await;
+        if !matches!(outcome, Ok(Ok(Some(_)))) {
+            discard(connection);
         }
+        outcome.unwrap_or_else(|_| Err(Fault::transient("mysql: a claim took more than 20 s")))
+    }
+
+    async fn take(
+        &self,
+        connection: &mut MySqlConnection,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
+    ) -> Result<Option<(Token, Position)>, Fault> {
+        run(connection, "BEGIN").await?;
+        let Some(position) = self.lock(connection, partition).await? else { return Ok(None) };
+        let token: Token = rand::random();
+        let update = self.sql("UPDATE {ledger} SET token = ?, owner = ? WHERE partition_id = ? AND shard = 0");
+        let query = sqlx::query(&update).bind(token.to_vec()).bind(owner).bind(partition);
+        query.execute(&mut *connection).await.map_err(|error| fault(&error))?;
+        if !still_mine() {
+            return Ok(None);
+        }
+        run(connection, "COMMIT").await?;
+        Ok(Some((token, position)))
     }
 
     async fn lock(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Option<Position>, Fault> {
@@ -189,7 +200,7 @@ impl Ledger {
             "SELECT epoch, topic_id, origin_offset, next_offset, confirmed_offset, last_record, pending, caches_behind \
              FROM {ledger} WHERE partition_id = ? AND shard = 0 FOR UPDATE",
         );
-        let row = sqlx::query(&select).bind(partition).fetch_optional(connection).await.map_err(|error| fault(&error))?;
+        let row = sqlx::query(&select).bind(partition).fetch_optional(&mut *connection).await.map_err(|error| fault(&error))?;
         row.map(|it| position(&it)).transpose()
     }
 
@@ -245,7 +256,7 @@ impl Ledger {
     /// As the database says.
     pub async fn advance(&self, connection: &mut MySqlConnection, advance: &Advance) -> Result<bool, sqlx::Error> {
         let update = self.sql(
-            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
+            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, epoch = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
              last_event_at = GREATEST(COALESCE(last_event_at, ?), ?), applied_at = UTC_TIMESTAMP(3) \
              WHERE partition_id = ? AND shard = 0 AND token = ? AND next_offset = ?",
         );
@@ -255,6 +266,7 @@ impl Ledger {
         let query = sqlx::query(&update)
             .bind(advance.next)
             .bind(advance.confirmed)
+            .bind(advance.epoch)
             .bind(last_record)
             .bind(advance.pending.as_deref())
             .bind(advance.caches_behind)
@@ -280,6 +292,8 @@ pub struct Advance {
     pub next: i64,
     /// All before it is acknowledged outside MySQL too.
     pub confirmed: i64,
+    /// The claim's epoch.
+    pub epoch: i64,
     /// The last record of the batch, `None` when it has none.
     pub last_record: Option<LastRecord>,
     /// What is not yet confirmed, this batch included.
@@ -292,11 +306,11 @@ pub struct Advance {
 
 fn position(row: &MySqlRow) -> Result<Position, Fault> {
     let read = |error: sqlx::Error| fault(&error);
-    let last: Option<String> = row.try_get("last_record").map_err(read)?;
+    let last = values::text(row, "last_record")?;
     let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
     Ok(Position {
         epoch: row.try_get("epoch").map_err(read)?,
-        topic_id: row.try_get("topic_id").map_err(read)?,
+        topic_id: values::text(row, "topic_id")?,
         origin_offset: row.try_get("origin_offset").map_err(read)?,
         next_offset: row.try_get("next_offset").map_err(read)?,
         confirmed_offset: row.try_get("confirmed_offset").map_err(read)?,
@@ -306,7 +320,7 @@ fn position(row: &MySqlRow) -> Result<Position, Fault> {
     })
 }
 
-async fn run(connection: &mut MySqlConnection, statement: &str) -> Result<(), Fault> {
-    sqlx::raw_sql(statement).execute(connection).await.map_err(|error| fault(&error))?;
+async fn run(connection: &mut MySqlConnection, statement: &'static str) -> Result<(), Fault> {
+    connection.execute(statement).await.map_err(|error| fault(&error))?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serializer, de::DeserializeOwned};
 use serde_avro_fast::{
     Schema,
     de::{DeserializerConfig, DeserializerState, read::SliceRead},
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     row::Key,
     tables::Tables,
-    units::{FIRST_TIME, Time},
+    units::{END_OF_TIME, FIRST_TIME, Time},
 };
 
 /// Why a record can never be applied as it is. The reason names fields and bounds, never a value.
@@ -167,6 +167,9 @@ fn admit<E: Event>(event: &E, place: Place<'_>) -> Result<(), Reject> {
     if event.occurred_at() < FIRST_TIME {
         return Err(Reject::new("occurred_at is before 2000-01-01"));
     }
+    if event.occurred_at() >= END_OF_TIME {
+        return Err(Reject::new("occurred_at is after the year 9999"));
+    }
     if event.occurred_at() > place.timestamp.plus(FUTURE_MS) {
         return Err(Reject::new("occurred_at is more than 10 minutes after the record's Kafka timestamp"));
     }
@@ -184,14 +187,22 @@ pub fn event_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::E
     id.ok_or_else(|| serde::de::Error::custom(BAD_EVENT_ID))
 }
 
+/// Writes an `event_id` as [`event_id`] reads it.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn write_event_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+}
+
 /// Whether a text has so many characters (Unicode scalars) and no NUL.
 ///
 /// # Errors
 /// The field, and which of the two.
 pub fn check_text(field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Result<(), Reject> {
     // A scalar has at least one byte, so a short text of bytes needs no count.
-    let fits = text.len() >= *length.start() && text.len() <= *length.end();
-    if !(fits && *length.start() <= 1) && !length.contains(&text.chars().count()) {
+    let fits = *length.start() <= 1 && length.contains(&text.len());
+    if !fits && !length.contains(&text.chars().count()) {
         let (low, high) = length.into_inner();
         return Err(Reject::new(format!("{field} has not {low}..{high} characters")));
     }

@@ -4,11 +4,17 @@
 
 mod batch;
 mod cache;
+mod compat;
 mod event;
 mod memory;
+mod model;
+mod people;
+pub mod plain;
+mod play;
 mod role;
 mod row;
 mod tables;
+pub mod text;
 mod topic;
 mod units;
 mod value;
@@ -17,7 +23,11 @@ pub use batch::{Cached, Changes, Entry, Fold, Progress};
 pub use cache::{Board, Document, Family, Form, Placing};
 pub use event::{
     Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id,
+    write_event_id,
 };
+pub use model::{Conflict, Model};
+pub use plain::PlainEvent;
+pub use play::{Flush, Play, Record};
 pub use role::Role;
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
 pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_avro_fast::Schema;
 
-use super::event::Reject;
+use super::{event::Reject, plain::Plain};
 
 /// One topic as the contract fixes it.
 #[derive(Debug)]
@@ -34,15 +34,18 @@ pub struct Topic {
 /// `max.message.bytes` of every topic: 8 MiB.
 pub const MAX_MESSAGE_BYTES: usize = 8 << 20;
 
-/// A schema parsed at first use.
+/// A schema parsed at first use, in the two forms that the core needs.
 #[derive(Debug)]
-pub struct Parsed(OnceLock<Option<Schema>>);
+pub struct Parsed {
+    codec: OnceLock<Option<Schema>>,
+    plain: OnceLock<Option<Plain>>,
+}
 
 impl Parsed {
     /// Not parsed yet.
     #[expect(clippy::new_without_default, reason = "a const constructor for statics")]
     pub const fn new() -> Self {
-        Self(OnceLock::new())
+        Self { codec: OnceLock::new(), plain: OnceLock::new() }
     }
 }
 
@@ -57,7 +60,16 @@ impl Topic {
     /// # Errors
     /// A schema that does not parse; a test of the house keeps that from happening.
     pub fn codec(&self) -> Result<&Schema, Reject> {
-        let parsed = self.parsed.0.get_or_init(|| self.schema.parse().ok());
+        let parsed = self.parsed.codec.get_or_init(|| self.schema.parse().ok());
+        parsed.as_ref().ok_or_else(|| Reject::new("the contract's own schema does not parse"))
+    }
+
+    /// The schema ready for plain JSON.
+    ///
+    /// # Errors
+    /// As [`Topic::codec`].
+    pub fn plain(&self) -> Result<&Plain, Reject> {
+        let parsed = self.parsed.plain.get_or_init(|| Plain::parse(self.schema).ok());
         parsed.as_ref().ok_or_else(|| Reject::new("the contract's own schema does not parse"))
     }
 

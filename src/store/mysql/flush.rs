@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
 use tokio::time::timeout;
 use workers::fold::{Changes, Column, Role, Table, Value, Values};
 
@@ -107,7 +107,7 @@ impl Flush<'_> {
             return Err(Failure::Unknown);
         };
         let clean = matches!(outcome, Err(Failure::Duplicate | Failure::Fenced | Failure::Refused(_)));
-        if clean && sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await.is_ok() {
+        if clean && connection.execute("ROLLBACK").await.is_ok() {
             return outcome;
         }
         if outcome.is_err() {
@@ -119,7 +119,7 @@ impl Flush<'_> {
     async fn transaction(&self, connection: &mut MySqlConnection) -> Result<Took, Failure> {
         let mut took = Took::default();
         let started = Instant::now();
-        sqlx::raw_sql("BEGIN").execute(&mut *connection).await.map_err(|error| classify(&error))?;
+        connection.execute("BEGIN").await.map_err(|error| classify(&error))?;
         if !self.ledger.advance(connection, self.advance).await.map_err(|error| classify(&error))? {
             return Err(Failure::Fenced);
         }
@@ -127,7 +127,7 @@ impl Flush<'_> {
         crate::failpoint!("in-transaction");
         took.written = self.write(connection).await?;
         took.rows = started.elapsed() - took.fence;
-        sqlx::raw_sql("COMMIT").execute(connection).await.map_err(|error| commit_failure(&error))?;
+        connection.execute("COMMIT").await.map_err(|error| commit_failure(&error))?;
         took.commit = started.elapsed() - took.fence - took.rows;
         Ok(took)
     }

@@ -7,7 +7,7 @@ pub mod load;
 pub mod statements;
 pub mod values;
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use sqlx::{
     ConnectOptions, Executor, MySqlConnection, MySqlPool,
@@ -27,18 +27,14 @@ const SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', wait_
      sql_mode='STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
 
 /// A pool of at most `connections` sessions, opened when first needed.
-///
-/// # Errors
-/// Fatal: a URL that is none.
-pub fn pool(url: &str, connections: u32) -> Result<MySqlPool, Fault> {
-    let options = MySqlConnectOptions::from_str(url)
-        .map_err(|error| Fault::fatal(format!("FLEET_MYSQL_URL: {error}")))?
+pub fn pool(options: MySqlConnectOptions, connections: u32) -> MySqlPool {
+    let options = options
         .charset("utf8mb4")
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .statement_cache_capacity(1024)
         .disable_statement_logging();
-    Ok(MySqlPoolOptions::new()
+    MySqlPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
         .idle_timeout(Duration::from_secs(4))
@@ -48,7 +44,7 @@ pub fn pool(url: &str, connections: u32) -> Result<MySqlPool, Fault> {
                 Ok(())
             })
         })
-        .connect_lazy_with(options))
+        .connect_lazy_with(options)
 }
 
 /// What an error of MySQL means.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{MySqlConnection, MySqlPool, Row as _, mysql::MySqlArguments};
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlArguments};
 use tokio::time::timeout;
 use workers::fold::{Key, Role, Table, Time, key_text};
 
@@ -163,7 +163,7 @@ impl Pages {
 }
 
 async fn run(connection: &mut MySqlConnection, statement: &str) -> Result<(), Fault> {
-    within(sqlx::raw_sql(statement).execute(connection)).await.map(drop)
+    within(connection.execute(statement)).await.map(drop)
 }
 
 /// An answer of MySQL within the time that any piece of work may take.

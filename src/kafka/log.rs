@@ -1,0 +1,136 @@
+//! A topic's log as it lies: its ends, and the records between two offsets.
+//!
+//! It joins no group, commits nothing, creates no topic, and never waits for records that are not there yet.
+//! Every call blocks: callers on the runtime go through `spawn_blocking`.
+
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+
+use super::consumer::{Record, record};
+use crate::{config::Config, fault::Fault};
+
+/// How long a broker may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long the next record may take to come.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Records handed over at once, at most.
+const CHUNK: usize = 1000;
+
+const SETTINGS: [(&str, &str); 8] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("enable.partition.eof", "true"),
+    ("fetch.queue.backoff.ms", "10"),
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "32768"),
+];
+
+/// A topic's log, read from outside of any group.
+pub struct Log {
+    topic: String,
+    consumer: BaseConsumer,
+}
+
+impl Log {
+    /// The log of a topic, by its name on the cluster.
+    ///
+    /// # Errors
+    /// Fatal: a setting that the client refuses.
+    pub fn new(config: &Config, topic: String) -> Result<Self, Fault> {
+        let mut client = config.kafka_with(&SETTINGS);
+        // The client wants a name for what it never joins.
+        client.set("group.id", format!("{topic}.readers"));
+        let consumer = client.create().map_err(|error| Fault::fatal(format!("kafka consumer: {error}")))?;
+        Ok(Self { topic, consumer })
+    }
+
+    /// A partition's first and end offset.
+    ///
+    /// # Errors
+    /// Transient, when no broker answers in time.
+    pub fn watermarks(&self, partition: i32) -> Result<(i64, i64), Fault> {
+        let found = self.consumer.fetch_watermarks(&self.topic, partition, ANSWER);
+        found.map_err(|error| Fault::transient(format!("watermarks of {} partition {partition}: {error}", self.topic)))
+    }
+
+    /// Hands over the records of a partition from the first offset up to the last, which is not among them, in order.
+    ///
+    /// # Errors
+    /// Fatal, where the log does not reach the first offset; transient, when nothing comes for a minute; those of `each`.
+    pub fn read(&self, partition: i32, offsets: Range<i64>, mut each: impl FnMut(Vec<Record>) -> Result<(), Fault>) -> Result<(), Fault> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        self.assign(partition, offsets.start)?;
+        let done = self.read_assigned(partition, &offsets, &mut each);
+        // Only this consumer's own memory of the assignment is undone here.
+        let _ = self.consumer.unassign();
+        done
+    }
+
+    fn assign(&self, partition: i32, offset: i64) -> Result<(), Fault> {
+        let mut list = TopicPartitionList::new();
+        let named = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
+        let assigned = named.and_then(|()| self.consumer.assign(&list));
+        assigned.map_err(|error| Fault::fatal(format!("reading {} partition {partition} from {offset}: {error}", self.topic)))
+    }
+
+    fn read_assigned(
+        &self,
+        partition: i32,
+        offsets: &Range<i64>,
+        each: &mut impl FnMut(Vec<Record>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let mut heard = Instant::now();
+        let mut chunk = Vec::new();
+        loop {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) if message_ends(&message, offsets) => return each(chunk),
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    chunk.push(record(&message));
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => return each(chunk),
+                Some(Err(error)) => self.check(partition, &error)?,
+                None if heard.elapsed() > SILENCE => {
+                    return Err(Fault::transient(format!("{} partition {partition}: no record for 60 s", self.topic)));
+                }
+                None => {}
+            }
+            if chunk.len() >= CHUNK {
+                each(std::mem::take(&mut chunk))?;
+            }
+        }
+    }
+
+    /// Weather passes, or ends in silence; a lost range does not.
+    fn check(&self, partition: i32, error: &KafkaError) -> Result<(), Fault> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Err(Fault::fatal(format!("{} partition {partition}: retention took records while they were read", self.topic)))
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition) => {
+                Err(Fault::fatal(format!("topic {} partition {partition} does not exist: run `fleet topics plan`", self.topic)))
+            }
+            _ => {
+                tracing::debug!("reading {} partition {partition}: {error}", self.topic);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn message_ends(message: &rdkafka::message::BorrowedMessage<'_>, offsets: &Range<i64>) -> bool {
+    use rdkafka::Message as _;
+    message.offset() >= offsets.end
+}

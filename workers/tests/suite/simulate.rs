@@ -1,0 +1,137 @@
+//! Made-up streams: the same bytes for the same seed, as many as asked for, and such as the roles apply.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use workers::{
+    ROLES,
+    fold::{PlainEvent, Play, Record, Time, Topic, Value},
+    simulate::{Plan, Simulated, distributions, stream},
+    topics,
+};
+use xxhash_rust::xxh3::Xxh3;
+
+const START: Time = Time(1_715_592_600_000);
+const DAY_MS: i64 = 86_400_000;
+
+fn topic(name: &str) -> &'static Topic {
+    topics().into_iter().find(|it| it.name == name).unwrap()
+}
+
+fn plan(events: u64, seed: u64) -> Plan {
+    Plan { users: 1_000, events, seed, start: START, span_ms: 7 * DAY_MS }
+}
+
+fn events(name: &str, plan: Plan) -> Vec<Simulated> {
+    stream(topic(name), plan).unwrap().collect()
+}
+
+fn hash(events: &[Simulated]) -> u64 {
+    let mut hash = Xxh3::new();
+    for event in events {
+        hash.update(event.key.as_bytes());
+        hash.update(&event.datum);
+        hash.update(&event.occurred_at.0.to_le_bytes());
+    }
+    hash.digest()
+}
+
+const NAMES: [&str; 3] = ["test-results", "leaderboard-updates", "achievement-events"];
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let hashes = NAMES.map(|name| hash(&events(name, plan(10_000, 1))));
+    // Another value here means that everyone's streams change.
+    assert_eq!(hashes.map(|it| format!("{it:016x}")), ["523978e999ac96e3", "b1e405e59a4c653c", "81cc5947a3d0ca49"]);
+    assert_ne!(hash(&events(NAMES[0], plan(10_000, 2))), hashes[0]);
+}
+
+#[test]
+fn it_makes_as_many_as_asked_within_the_span() {
+    for (users, count, span_ms) in
+        [(1, 1, 0), (1, 0, DAY_MS), (3, 500, 1_000), (50, 5_000, 60_000), (100_000, 20_000, 30 * DAY_MS), (7, 3, DAY_MS)]
+    {
+        let plan = Plan { users, events: count, seed: 9, start: START, span_ms };
+        for name in NAMES {
+            let events = events(name, plan);
+            assert_eq!(events.len() as u64, count, "{name} {plan:?}");
+            assert!(events.iter().all(|it| it.occurred_at <= START.plus(span_ms)), "{name} {plan:?}");
+            assert!(events.iter().all(|it| (1..=users).contains(&it.key.parse().unwrap())), "{name} {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn times_go_forward_over_the_whole_span_but_for_the_late() {
+    let events = events("test-results", plan(20_000, 3));
+    let (mut now, mut late) = (START, 0);
+    let mut seen = BTreeSet::new();
+    let mut doubled = 0;
+    for event in &events {
+        if !seen.insert(&event.datum) {
+            doubled += 1;
+        } else if event.occurred_at < now {
+            assert!(now.0 - event.occurred_at.0 < 3 * DAY_MS + 60_000);
+            late += 1;
+        }
+        now = now.max(event.occurred_at);
+    }
+    assert!((150..=250).contains(&late), "{late} late");
+    assert!((150..=250).contains(&doubled), "{doubled} doubled");
+    assert!(now > START.plus(7 * DAY_MS * 9 / 10));
+    let half = events[events.len() / 2].occurred_at.0 - START.0;
+    assert!((3 * DAY_MS..4 * DAY_MS).contains(&half), "half of them after {half} ms");
+}
+
+#[test]
+fn a_fifth_comes_from_the_first_users() {
+    let events = events("test-results", plan(20_000, 4));
+    let first = events.iter().filter(|it| it.key.parse::<u64>().unwrap() <= 50).count();
+    assert!((3_400..=4_600).contains(&first), "{first} of 20,000");
+    assert!(events.iter().map(|it| &it.key).collect::<BTreeSet<_>>().len() > 800);
+}
+
+#[test]
+fn the_roles_apply_them_all_and_count_most() {
+    for role in ROLES.iter().filter(|it| NAMES.contains(&it.topic.name)) {
+        let events = events(role.topic.name, plan(5_000, 5));
+        let records: Vec<Record> = events.into_iter().map(|it| record(role.topic, it)).collect();
+        let mut play = Play::new(role);
+        for flush in play.batch(&records).unwrap() {
+            assert_eq!(flush.changes.rejects, [], "{}", role.name);
+        }
+        if role.name == "test-results" {
+            let verdicts = verdicts(&play, role.tables.iter().position(|it| it.name == "test_results").unwrap());
+            println!("{verdicts:?}");
+            let all: u32 = verdicts.values().sum();
+            assert!(verdicts["counted"] * 100 > all * 93, "{verdicts:?}");
+            assert!(verdicts["too_short"] * 100 > all && verdicts["implausible"] * 200 > all, "{verdicts:?}");
+        }
+    }
+}
+
+fn record(topic: &Topic, event: Simulated) -> Record {
+    Record::of(topic, &PlainEvent { key: event.key, datum: event.datum, occurred_at: event.occurred_at })
+}
+
+fn verdicts(play: &Play, table: usize) -> BTreeMap<String, u32> {
+    let declared = ROLES.iter().find(|it| it.name == "test-results").unwrap().tables[table];
+    let place = declared.place("verdict").unwrap();
+    let mut verdicts = BTreeMap::new();
+    for row in play.model().rows(table) {
+        let Value::Text(verdict) = &row[place] else { panic!("the verdict is no text") };
+        *verdicts.entry(verdict.to_string()).or_default() += 1;
+    }
+    verdicts
+}
+
+#[test]
+fn they_say_what_they_are() {
+    for name in NAMES {
+        assert!(!distributions(topic(name)).is_empty());
+        let event = &events(name, plan(1, 1))[0];
+        let json = topic(name).plain().unwrap().decode(&event.datum).unwrap();
+        println!("{json}");
+        assert_eq!(json["user_id"].to_string(), event.key);
+        assert_eq!(Time::from_rfc3339(json["occurred_at"].as_str().unwrap()), Some(event.occurred_at));
+    }
+}
