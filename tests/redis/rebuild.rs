@@ -116,8 +116,7 @@ async fn nothing_newer_is_overwritten_and_nothing_too_great_stays() {
 
     // The ledger was restored, so its epoch goes up: now the rows as they are overwrite what was ahead of them.
     database.run("UPDATE tester_ledger SET epoch = 1 WHERE partition_id = 1").await;
-    caches.invalidate().await.unwrap();
-    caches.rebuild().await.unwrap().unwrap();
+    caches.remake().await.unwrap().unwrap();
     let restored = format!("{{\"v\":\"{}\",\"data\":[{user}]}}", Version { epoch: 1, next_offset: 101 });
     assert_eq!(server.ask::<String>(&["GET", &format!("user:{user}:recent")]), restored);
 }

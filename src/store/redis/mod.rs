@@ -156,7 +156,7 @@ impl Caches {
         Ok(self.inner.generation.state(&self.inner.link).await? == State::Whole)
     }
 
-    /// Asks for a rebuild, because the ledger moved back: what is there may be ahead of the tables.
+    /// Asks for a rebuild of everything, by whichever worker looks next.
     ///
     /// # Errors
     /// Transient: Redis is away or slow.
