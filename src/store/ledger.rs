@@ -315,7 +315,8 @@ pub struct Advance {
     pub last_event_at: Option<Time>,
 }
 
-fn position(row: &MySqlRow) -> Result<Position, Fault> {
+/// What a row of a ledger says, of the columns that [`Position`] names.
+pub(super) fn position(row: &MySqlRow) -> Result<Position, Fault> {
     let read = |error: sqlx::Error| fault(&error);
     let last = values::text(row, "last_record")?;
     let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
