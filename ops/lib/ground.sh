@@ -104,8 +104,8 @@ delete_subjects() { # NAMESPACE
   done
 }
 
-# Runs SQL on the server of FLEET_MYSQL_URL, without a database; plain tab-separated rows come out.
-sql() { # OPTION... and statements from standard input
+# Runs statements on the server of FLEET_MYSQL_URL; plain tab-separated rows come out.
+sql() { # STATEMENTS [DATABASE]
   local url=${FLEET_MYSQL_URL#*://} user=root password=
   url=${url%%[/?]*}
   if [[ $url == *@* ]]; then
@@ -113,5 +113,5 @@ sql() { # OPTION... and statements from standard input
     [[ $user == *:* ]] && password=${user#*:} user=${user%%:*}
   fi
   MYSQL_PWD=$password mariadb --no-defaults --protocol=tcp -h "${url%:*}" -P "${url##*:}" -u "$user" --default-character-set=utf8mb4 \
-    --batch --skip-column-names "$@"
+    --batch --skip-column-names -e "$1" "${@:2}"
 }

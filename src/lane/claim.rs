@@ -90,6 +90,9 @@ impl Lane {
         match self.context.caches.high_water(self.partition).await {
             Ok(Some(seen)) if (seen.epoch, seen.next_offset) > (position.epoch, position.next_offset.unwrap_or_default()) => {
                 position.epoch = seen.epoch.max(position.epoch) + 1;
+                if let Err(error) = self.context.caches.invalidate().await {
+                    self.context.cache_trouble(&error);
+                }
             }
             Ok(_) => {}
             Err(error) => self.context.cache_trouble(&error),

@@ -306,11 +306,11 @@ pub struct Advance {
 
 fn position(row: &MySqlRow) -> Result<Position, Fault> {
     let read = |error: sqlx::Error| fault(&error);
-    let last: Option<String> = row.try_get("last_record").map_err(read)?;
+    let last = values::text(row, "last_record")?;
     let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
     Ok(Position {
         epoch: row.try_get("epoch").map_err(read)?,
-        topic_id: row.try_get("topic_id").map_err(read)?,
+        topic_id: values::text(row, "topic_id")?,
         origin_offset: row.try_get("origin_offset").map_err(read)?,
         next_offset: row.try_get("next_offset").map_err(read)?,
         confirmed_offset: row.try_get("confirmed_offset").map_err(read)?,
