@@ -2,7 +2,7 @@
 # What the scripts of ops/ stand on: where things are, words to people, tools that must be there, the binary.
 # Sourced by them. It starts no server (ops/stack does), and knows no test, topic or role.
 # shellcheck disable=SC2034 # the scripts that source it use its variables
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive CARGO_TERM_COLOR=never PATH="$PATH:/usr/sbin:/sbin"
 
 ops=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 root=$(dirname "$ops")
@@ -81,11 +81,9 @@ take_addresses() {
   eval "$exports"
 }
 
-# The path of MySQL's URL is the database: the same server, another database.
-mysql_url_of() { # DATABASE
-  local url=${FLEET_MYSQL_URL%%\?*} rest=
-  [[ $FLEET_MYSQL_URL == *\?* ]] && rest="?${FLEET_MYSQL_URL#*\?}"
-  echo "${url%/*}/$1$rest"
+# An address with another path: for MySQL the database, for Redis its number.
+with_path() { # URL PATH
+  sed -E "s|^([a-z]+://[^/?]*)(/[^?]*)?|\1/$2|" <<<"$1"
 }
 
 # Deletes every topic of a namespace. Needs the Kafka tools of ops/stack; another cluster's topics are left to people.
@@ -106,12 +104,15 @@ delete_subjects() { # NAMESPACE
 
 # Runs statements on the server of FLEET_MYSQL_URL; plain tab-separated rows come out.
 sql() { # STATEMENTS [DATABASE]
+  mysql_client --batch --skip-column-names -e "$@"
+}
+
+mysql_client() {
   local url=${FLEET_MYSQL_URL#*://} user=root password=
   url=${url%%[/?]*}
   if [[ $url == *@* ]]; then
     user=${url%%@*} url=${url#*@}
     [[ $user == *:* ]] && password=${user#*:} user=${user%%:*}
   fi
-  MYSQL_PWD=$password mariadb --no-defaults --protocol=tcp -h "${url%:*}" -P "${url##*:}" -u "$user" --default-character-set=utf8mb4 \
-    --batch --skip-column-names -e "$1" "${@:2}"
+  MYSQL_PWD=$password mariadb --no-defaults --protocol=tcp -h "${url%:*}" -P "${url##*:}" -u "$user" --default-character-set=utf8mb4 "$@"
 }
