@@ -78,6 +78,7 @@ fn print(output: Output, report: &Report) -> Result<(), Fault> {
     )?;
     let records: u64 = report.partitions.iter().map(|it| it.records).sum();
     let rows: u64 = report.partitions.iter().map(|it| it.rows).sum();
-    let summary = format!("{}: {} differences in {rows} rows against {records} records of {}", report.role, report.differences, report.topic);
+    let summary =
+        format!("{}: {} differences in {rows} rows against {records} records of {}", report.role, report.differences, report.topic);
     output.one(&summary, String::clone)
 }

@@ -114,9 +114,7 @@ impl Line {
     fn of_row(role: &Role, row: &Row) -> Option<Self> {
         let table: &Table = role.tables.get(row.table)?;
         let (expected, found) = (row.expected.as_deref(), row.found.as_deref());
-        let text = |values: Option<&[Value]>, place: usize| {
-            Some(value_text(table.columns.get(place)?.kind, values?.get(place)?))
-        };
+        let text = |values: Option<&[Value]>, place: usize| Some(value_text(table.columns.get(place)?.kind, values?.get(place)?));
         let (mut key, mut columns) = (Map::new(), Map::new());
         for (place, column) in table.columns.iter().enumerate() {
             let (expected, found) = (text(expected, place), text(found, place));
@@ -173,7 +171,8 @@ mod tests {
         let role = ROLES[0];
         let place = role.tables.iter().position(|it| it.columns.len() > it.key).unwrap();
         let table = role.tables[place];
-        let values = |last: i64| (0..table.columns.len()).map(|at| Value::Long(if at + 1 == table.columns.len() { last } else { 1 })).collect();
+        let values =
+            |last: i64| (0..table.columns.len()).map(|at| Value::Long(if at + 1 == table.columns.len() { last } else { 1 })).collect();
         let row = |kind, expected, found| Row { kind, partition: 0, table: place, key: 0, hash: None, expected, found };
         let mut differences = Differences::default();
         let found: Values = values(6);

@@ -89,7 +89,9 @@ pub async fn verify(config: &Config, role: &'static Role, partition: Option<i32>
     let registry = Arc::new(Registry::new(config, &Arc::new(Metrics::new()?))?);
     let writers = Writers { role, registry, runtime: Handle::current(), known: HashMap::new() };
     let log = Log::new(config, topic.clone())?;
-    let bar = config.output.bar("records", found.lanes.values().map(|it| to_read(it).end.saturating_sub(to_read(it).start).cast_unsigned()).sum());
+    let bar = config
+        .output
+        .bar("records", found.lanes.values().map(|it| to_read(it).end.saturating_sub(to_read(it).start).cast_unsigned()).sum());
     let fold = move || Folding { role, log, writers, bar, differences: Differences::default() }.all(found);
     let (mut differences, partitions) = tokio::task::spawn_blocking(fold).await.map_err(Fault::fatal)??;
     look_up(config, role, &mut differences).await?;
@@ -110,7 +112,9 @@ async fn check_topic(config: &Config, topic: &str, found: &Found) -> Result<(), 
     let Some(now) = now else { return Err(Fault::fatal(format!("topic {topic} does not exist: run `fleet topics apply`"))) };
     let other = found.lanes.iter().find(|(_, lane)| lane.position.topic_id.as_ref().is_some_and(|it| *it != now));
     other.map_or(Ok(()), |(partition, _)| {
-        Err(Fault::fatal(format!("topic {topic} was deleted and made again: partition {partition} of the tables was folded from another log")))
+        Err(Fault::fatal(format!(
+            "topic {topic} was deleted and made again: partition {partition} of the tables was folded from another log"
+        )))
     })
 }
 

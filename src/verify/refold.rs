@@ -5,9 +5,7 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use tokio::runtime::Handle;
-use workers::fold::{
-    Changes, Entry, Fold, Model, Place, Presume, Progress, Role, Sort, Time, Value, Values, open_envelope,
-};
+use workers::fold::{Changes, Entry, Fold, Model, Place, Presume, Progress, Role, Sort, Time, Value, Values, open_envelope};
 
 use super::{
     difference::{Differences, Kind, Letter, Row},
@@ -161,7 +159,15 @@ impl Against<'_> {
         self.tally.rows += 1;
         if found != Some(hash(row)) {
             let kind = if found.is_some() { Kind::Differs } else { Kind::Missing };
-            self.differ(Row { kind, partition: self.partition, table: place, key, hash: found, expected: Some(Values::clone(row)), found: None });
+            self.differ(Row {
+                kind,
+                partition: self.partition,
+                table: place,
+                key,
+                hash: found,
+                expected: Some(Values::clone(row)),
+                found: None,
+            });
         }
     }
 
@@ -169,7 +175,15 @@ impl Against<'_> {
     fn rest(&mut self) {
         for (table, rows) in std::mem::take(&mut self.lane.tables).into_iter().enumerate() {
             for (key, hash) in rows {
-                self.differ(Row { kind: Kind::Extra, partition: self.partition, table, key, hash: Some(hash), expected: None, found: None });
+                self.differ(Row {
+                    kind: Kind::Extra,
+                    partition: self.partition,
+                    table,
+                    key,
+                    hash: Some(hash),
+                    expected: None,
+                    found: None,
+                });
             }
         }
         let position = &self.lane.position;
