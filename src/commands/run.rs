@@ -141,7 +141,7 @@ async fn context(
         producer: shared.producer.clone(),
         caches,
         admin: shared.admin.clone(),
-        slots: Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)),
+        slots: Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4))),
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,

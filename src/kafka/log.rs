@@ -1,4 +1,4 @@
-//! A topic's log as it lies: its partitions, its ends, and the records between two offsets.
+//! A topic's log as it lies: its ends, and the records between two offsets.
 //!
 //! It joins no group, commits nothing, creates no topic, and never waits for records that are not there yet.
 //! Every call blocks: callers on the runtime go through `spawn_blocking`.
@@ -54,15 +54,9 @@ impl Log {
         Ok(Self { topic, consumer })
     }
 
-    /// How many partitions the topic has, 0 where it does not exist.
-    ///
-    /// # Errors
-    /// Transient, when no broker answers in time.
-    pub fn partitions(&self) -> Result<i32, Fault> {
-        let found = self.consumer.fetch_metadata(Some(&self.topic), ANSWER);
-        let metadata = found.map_err(|error| Fault::transient(format!("brokers do not answer: {error}")))?;
-        let count = metadata.topics().first().map_or(0, |it| it.partitions().len());
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    /// The topic's name on the cluster.
+    pub fn topic(&self) -> &str {
+        &self.topic
     }
 
     /// A partition's first and end offset.

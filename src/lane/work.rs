@@ -2,10 +2,14 @@
 //!
 //! One batch at a time; only what lies outside overlaps with the next.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{
-    sync::SemaphorePermit,
+    sync::OwnedSemaphorePermit,
     time::{Instant, sleep, sleep_until, timeout},
 };
 use workers::fold::{Changes, Fold, Presume, Progress, Reject, WRONG_PARTITION};
@@ -35,6 +39,8 @@ use crate::{
 
 /// How often an idle lane says that it is up to date.
 const IDLE: Duration = Duration::from_secs(5);
+/// How long an idle lane waits before it confirms by a statement of its own what the next flush would confirm.
+const CONFIRM: Duration = Duration::from_millis(500);
 /// How often a lane looks whether the topic is still the one it claimed.
 const LOOK: Duration = Duration::from_secs(10);
 /// Batches that look identities up after one was found that was taken to be new.
@@ -55,6 +61,8 @@ pub struct Work<'l> {
     outside: Outside,
     breaker: Breaker,
     wary: u32,
+    /// Held while folding and flushing; let go while waiting for better weather.
+    slot: Option<OwnedSemaphorePermit>,
     flushed_at: Instant,
     looked_at: Instant,
 }
@@ -88,6 +96,7 @@ impl<'l> Work<'l> {
             next,
             confirmed: next,
             wary: 0,
+            slot: None,
             flushed_at: now.checked_sub(PACE).unwrap_or(now),
             looked_at: now,
         }
@@ -114,31 +123,38 @@ impl<'l> Work<'l> {
                 self.rest().await?;
                 continue;
             }
+            self.take_slot().await?;
             let context = Arc::clone(&self.context);
-            let permit = self.lane.unless_ordered(context.slots.acquire()).await?;
             self.intake.drain().map_err(|it| self.obstacle_end(it))?;
             match self.intake.batch(&context.registry).await {
-                Ok(batch) => self.settle(batch, permit.ok()).await?,
-                Err(Obstacle::Wait(fault)) => {
-                    drop(permit);
-                    self.wait_for_schema(fault).await?;
-                }
+                Ok(batch) => self.settle(batch).await?,
+                Err(Obstacle::Wait(fault)) => self.wait_for_schema(fault).await?,
                 Err(obstacle) => return Err(self.obstacle_end(obstacle)),
             }
+            self.slot = None;
         }
+    }
+
+    async fn take_slot(&mut self) -> Result<(), End> {
+        if self.slot.is_none() {
+            let slots = Arc::clone(&self.context.slots);
+            // It is never closed.
+            self.slot = self.lane.unless_ordered(slots.acquire_owned()).await?.ok();
+        }
+        Ok(())
     }
 
     /// Waits for records; `false` when there were none for a while.
     async fn gather(&mut self) -> Result<bool, End> {
         if self.intake.is_empty() {
-            let (intake, outside) = (&mut self.intake, &mut self.outside);
+            let pause = if self.confirmed < self.next { CONFIRM } else { IDLE };
+            let intake = &mut self.intake;
             let received = self
                 .lane
                 .unless_ordered(async {
                     tokio::select! {
                         received = intake.receive() => Some(received),
-                        () = outside.progress() => None,
-                        () = sleep(IDLE) => None,
+                        () = sleep(pause) => None,
                     }
                 })
                 .await?;
@@ -182,6 +198,7 @@ impl<'l> Work<'l> {
     }
 
     async fn wait_for_schema(&mut self, fault: Fault) -> Result<(), End> {
+        self.slot = None;
         self.lane.state(State::SinkBlocked, &fault.to_string());
         self.context.process.store_error(Store::Registry, TRANSIENT);
         self.lane.wait(Duration::from_millis(500)).await
@@ -207,7 +224,8 @@ impl<'l> Work<'l> {
             self.flushed(next);
         }
         if self.intake.is_empty() {
-            self.lane.state(State::Idle, "");
+            let starved = self.flushed_at.elapsed() >= IDLE && self.lane.log_end.load(Ordering::Relaxed) > self.next;
+            self.lane.state(if starved { State::Starved } else { State::Idle }, "");
         }
         Ok(())
     }
@@ -226,7 +244,7 @@ impl<'l> Work<'l> {
     }
 
     /// Folds and flushes a batch, however many transactions that takes.
-    async fn settle(&mut self, mut batch: Batch, mut permit: Option<SemaphorePermit<'_>>) -> Result<(), End> {
+    async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
         self.context.metrics.batch_size.observe(batch.records.len() as f64);
         let mut ranges = vec![0..batch.records.len()];
         while let Some(range) = ranges.pop() {
@@ -235,7 +253,6 @@ impl<'l> Work<'l> {
                 Settled::Done(_) => {}
                 Settled::Refused(reason) => ranges.extend(bisect(&mut batch, range, reason)),
                 Settled::Tripped(0) => {
-                    permit.take();
                     self.hold_breaker(&batch, range.start).await?;
                     let rest = batch.records.split_off(range.start);
                     self.intake.put_back(rest);
@@ -363,6 +380,7 @@ impl<'l> Work<'l> {
         };
         let mut retry = Retry::default();
         loop {
+            self.take_slot().await?;
             match flush.commit(&context.pool).await {
                 Ok(took) => {
                     self.committed(advance, &took);
@@ -406,6 +424,7 @@ impl<'l> Work<'l> {
     }
 
     async fn blocked(&mut self, line: &str, retry: &mut Retry) -> Result<(), End> {
+        self.slot = None;
         self.lane.state(State::SinkBlocked, line);
         self.context.process.store_error(Store::Mysql, TRANSIENT);
         self.lane.wait(retry.next_delay()).await
@@ -487,6 +506,7 @@ impl<'l> Work<'l> {
             "too many records cannot be applied, now offset {}: {reason}: mend the producer, or `fleet letters accept --role {} --partition {}`",
             record.offset, self.context.role.name, self.lane.partition
         );
+        self.slot = None;
         self.lane.state(State::BreakerOpen, &line);
         let key = self.breaker_key();
         if breakers::find(&self.context.pool, &key).await?.is_none_or(|it| it.accepted_to.is_some_and(|to| to <= record.offset)) {
@@ -529,6 +549,10 @@ fn bisect(batch: &mut Batch, range: Range<usize>, reason: String) -> Vec<Range<u
     }
     if let Some(entry) = batch.entries.get_mut(range.start) {
         entry.event = Err(Reject::new(reason));
+    }
+    // No replay of the record alone would refuse it: `fleet verify` must know.
+    if let Some(cause) = batch.causes.get_mut(range.start) {
+        *cause = Cause::Environment;
     }
     vec![range]
 }

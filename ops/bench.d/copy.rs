@@ -1,0 +1,33 @@
+//! One event, one row: the work on which other systems are measured.
+
+use fleet::{commands::Outcome, config::Config, fault::Fault};
+use workers::{ROLES, fold::Role};
+
+use crate::{
+    drain::{self, Goals},
+    events::Amount,
+};
+
+/// What to copy.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    amount: Amount,
+    /// How often
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    runs: u32,
+}
+
+const GOALS: Goals = Goals { events: 60_000.0, share: 0.6, cpu: 8.0, rss: 150.0 };
+
+/// Measures, and prints.
+///
+/// # Errors
+/// What kept it from measuring.
+pub async fn run(config: &Config, args: &Args) -> Result<Outcome, Fault> {
+    drain::runs(config, role()?, (args.amount, args.runs), Some(GOALS)).await
+}
+
+fn role() -> Result<&'static Role, Fault> {
+    ROLES.iter().find(|it| it.name == "copy").copied().ok_or_else(|| Fault::fatal("built without the role copy"))
+}

@@ -1,0 +1,176 @@
+//! The limit: the rows that the role makes of the log, as prepared statements of 1000 rows, from plain clients.
+//!
+//! The rows are those of a fold in batches as large as the worker's were, so a row that a batch touches often counts once.
+//! All is encoded before the clock starts. No ledger, no fence, no Kafka, nothing outside MySQL; deletes are left out.
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use fleet::{
+    fault::Fault,
+    kafka::{consumer::Record, log::Log},
+    store::mysql::{self, Failure, statements::Statements, values},
+};
+use sqlx::{MySql, mysql::MySqlArguments, pool::PoolConnection};
+use tokio::task::JoinSet;
+use workers::fold::{Entry, Fold, Place, Presume, Progress, Role, Time, Values, open_envelope};
+
+use crate::{
+    machine::{Servers, Usage},
+    stage::Stage,
+};
+
+/// Rows of one statement.
+const SHEET: usize = 1000;
+
+/// What plain clients did.
+pub struct Limit {
+    /// Rows sent.
+    pub rows: u64,
+    /// From the first statement to the end of the last.
+    pub seconds: f64,
+    /// CPU seconds of MySQL, if it runs here.
+    pub mysqld: Option<f64>,
+}
+
+/// One statement, ready to be sent.
+struct Sheet {
+    table: usize,
+    rows: usize,
+    arguments: MySqlArguments,
+}
+
+/// Sends the rows of the whole log into the empty tables, a connection a partition.
+///
+/// # Errors
+/// The servers' own.
+pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit, Fault> {
+    let lanes = prepare(stage, batch.max(1)).await?;
+    let rows = lanes.iter().flatten().map(|it| it.rows as u64).sum();
+    let pool = mysql::pool(stage.config.mysql(), u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+    let mut connections = Vec::new();
+    for _ in &lanes {
+        connections.push(mysql::acquire(&pool).await?);
+    }
+    let statements = Arc::new(Statements::of_role(stage.role));
+    let (before, started) = (Usage::now(&[], servers), Instant::now());
+    let mut clients = JoinSet::new();
+    for (sheets, connection) in lanes.into_iter().zip(connections) {
+        clients.spawn(send(connection, sheets, Arc::clone(&statements)));
+    }
+    while let Some(client) = clients.join_next().await {
+        client.map_err(Fault::fatal)??;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Limit { rows, seconds, mysqld: Usage::now(&[], servers).since(&before).server("mysql") })
+}
+
+/// A plain client: one statement after the other, each its own transaction.
+async fn send(mut connection: PoolConnection<MySql>, sheets: Vec<Sheet>, statements: Arc<Vec<Statements>>) -> Result<(), Fault> {
+    for sheet in sheets {
+        let text = statements.get(sheet.table).and_then(|it| it.write.at_most(sheet.rows));
+        let (_, text) = text.ok_or_else(|| Fault::fatal("a statement of no size"))?;
+        sqlx::query_with(text, sheet.arguments).execute(&mut *connection).await.map_err(|it| match mysql::classify(&it) {
+            Failure::Fault(fault) => fault,
+            other => Fault::fatal(format!("{other:?}")),
+        })?;
+    }
+    Ok(())
+}
+
+/// The statements of each partition, in the order in which a worker would come to them.
+async fn prepare(stage: &Stage, batch: usize) -> Result<Vec<Vec<Sheet>>, Fault> {
+    let mut lanes = Vec::new();
+    let mut folding = JoinSet::new();
+    for partition in 0..stage.role.topic.partitions {
+        let (config, topic, role) = (stage.config.clone(), stage.topic(), stage.role);
+        folding.spawn_blocking(move || fold(&Log::new(&config, topic)?, role, partition, batch));
+    }
+    while let Some(sheets) = folding.join_next().await {
+        lanes.push(sheets.map_err(Fault::fatal)??);
+    }
+    Ok(lanes)
+}
+
+fn fold(log: &Log, role: &'static Role, partition: i32, batch: usize) -> Result<Vec<Sheet>, Fault> {
+    let (low, high) = log.watermarks(partition)?;
+    let mut writer = Writer {
+        role,
+        fold: Fold::new(role, partition, Presume::Everything, usize::MAX),
+        statements: Statements::of_role(role),
+        gathered: BTreeMap::new(),
+        sheets: Vec::new(),
+    };
+    let mut entries = Vec::with_capacity(batch);
+    log.read(partition, low..high, |records| {
+        for record in &records {
+            entries.push(entry(role, partition, record));
+            if entries.len() >= batch {
+                writer.batch(&entries)?;
+                entries.clear();
+            }
+        }
+        Ok(())
+    })?;
+    writer.batch(&entries)?;
+    writer.finish()
+}
+
+fn entry(role: &Role, partition: i32, record: &Record) -> Entry {
+    let timestamp = Time(record.timestamp);
+    let place = Place { partition, partitions: role.topic.partitions, timestamp, key: record.key.as_deref() };
+    let datum = open_envelope(record.value.as_deref()).map(|it| it.1);
+    let event = datum.and_then(|datum| (role.decode)(datum, role.topic.codec()?, place));
+    Entry { offset: record.offset, timestamp, event }
+}
+
+/// Gathers the rows of batches into statements.
+struct Writer {
+    role: &'static Role,
+    fold: Fold,
+    statements: Vec<Statements>,
+    gathered: BTreeMap<usize, Vec<Values>>,
+    sheets: Vec<Sheet>,
+}
+
+impl Writer {
+    fn batch(&mut self, entries: &[Entry]) -> Result<(), Fault> {
+        if self.fold.advance(entries) != Progress::Done {
+            return Err(Fault::fatal("a fold from the origin misses a row"));
+        }
+        let changes = self.fold.take();
+        self.fold.settle();
+        for (table, rows) in [changes.puts, changes.appends, changes.queued, changes.adds].into_iter().flatten() {
+            self.gathered.entry(table).or_default().extend(rows);
+            self.write(table, SHEET)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Sheet>, Fault> {
+        for table in 0..self.role.tables.len() {
+            self.write(table, 1)?;
+        }
+        Ok(self.sheets)
+    }
+
+    /// Makes statements of a table's rows while there are at least so many.
+    fn write(&mut self, table: usize, least: usize) -> Result<(), Fault> {
+        let (Some(declared), Some(texts)) = (self.role.tables.get(table), self.statements.get(table)) else { return Ok(()) };
+        let rows = self.gathered.entry(table).or_default();
+        let mut from = 0;
+        while rows.len() - from >= least
+            && let Some((size, _)) = texts.write.at_most(rows.len() - from)
+        {
+            let mut arguments = MySqlArguments::default();
+            for row in rows.iter().skip(from).take(size) {
+                for (column, value) in declared.columns.iter().zip(row.iter()) {
+                    values::bind(&mut arguments, column, value)?;
+                }
+            }
+            self.sheets.push(Sheet { table, rows: size, arguments });
+            from += size;
+        }
+        rows.drain(..from);
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! `fleet-bench`: what `ops/bench` runs. Produces, starts workers, measures them, and the limit beside them.
+//!
+//! It is built with the feature `bench` alone, and is no part of what is deployed.
+
+mod clock;
+mod copy;
+mod drain;
+mod events;
+mod figures;
+mod limit;
+mod machine;
+mod scrape;
+mod stage;
+mod worker;
+
+use std::{io, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use fleet::{
+    commands::Outcome,
+    config::{self, Config},
+    fault::Fault,
+};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const COULD_NOT: u8 = 2;
+
+const TEACHES: &str = "\
+Examples:
+  ops/bench drain --role test-results --events 500000
+  ops/bench copy --events 1000000
+  ops/bench copy --events 1000000 --kill
+
+The limit beside a figure is what the same servers did in the same run without Fleet: the same rows into the same tables
+as prepared upserts of 1000 rows, sent by plain clients over as many connections as the topic has partitions.
+Exit codes: 0 measured, 1 measured, but the tables are not what the events make of them, 2 could not run.";
+
+/// Measures Fleet on the servers of ops/stack
+#[derive(Parser)]
+#[command(name = "ops/bench", after_help = TEACHES, disable_help_subcommand = true, max_term_width = 120)]
+struct Cli {
+    #[command(flatten)]
+    config: config::Args,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A role through a backlog: events and rows a second, CPU, memory
+    Drain(drain::Args),
+    /// One event, one row, as other systems are measured; with --kill the time until others take over
+    Copy(copy::Args),
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(outcome) => outcome.into(),
+        Err(fault) => {
+            eprintln!("ops/bench: {fault}");
+            ExitCode::from(COULD_NOT)
+        }
+    }
+}
+
+fn start() -> Result<Outcome, Fault> {
+    let cli = Cli::parse();
+    let config = Config::new(cli.config, std::env::vars())?;
+    tracing_subscriber::fmt().with_env_filter(config.log.as_str()).with_writer(io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::fatal)?;
+    let done = runtime.block_on(run(&config, cli.command));
+    runtime.shutdown_background();
+    done
+}
+
+async fn run(config: &Config, command: Command) -> Result<Outcome, Fault> {
+    match command {
+        Command::Drain(args) => drain::run(config, &args).await,
+        Command::Copy(args) => copy::run(config, &args).await,
+    }
+}
