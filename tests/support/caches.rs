@@ -42,7 +42,8 @@ fn check_documents(redis: &Redis, table: &Table, document: &Document, rows: &[Ve
         }
         expected.extend(keys);
     }
-    let pattern = document.key.replace(['{', '}'], "*");
+    let columns = table.columns.iter();
+    let pattern = columns.fold(document.key.to_owned(), |key, column| key.replace(&format!("{{{}}}", column.name), "*"));
     let all: BTreeSet<String> = redis::cmd("KEYS").arg(pattern).query(&mut connection).map_err(|it| it.to_string())?;
     when(all == expected, || format!("Redis has {} keys like {}, MySQL {} rows", all.len(), document.key, expected.len()))
 }

@@ -60,8 +60,8 @@ impl Oracle {
             found.sort_unstable();
             expected.sort_unstable();
             let wrong = found.iter().zip(&expected).find(|(one, other)| one != other);
-            assert!(wrong.is_none(), "{} holds, and should hold: {wrong:#?}", table.name);
-            assert_eq!(found.len(), expected.len(), "rows of {}", table.name);
+            let told = wrong.map(|(one, other)| format!("found\n    {one:?}\n  where there should be\n    {other:?}"));
+            assert!(found == expected, "{}: {} rows, should be {}: {}", table.name, found.len(), expected.len(), told.unwrap_or_default());
         }
         self.assert_letters(world);
     }
