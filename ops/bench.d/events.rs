@@ -117,7 +117,8 @@ fn copied(topic: &'static Topic, plan: Plan, number: u64) -> Option<Simulated> {
     // A fifth of the events are those of the first 5 % of the users.
     let user = if chance.below(5) == 0 { 1 + chance.below(first) } else { 1 + first + chance.below(plan.users - first) };
     let id = Builder::from_random_bytes((u128::from(chance.next()) << 64 | u128::from(chance.next())).to_be_bytes()).into_uuid();
-    let occurred_at = plan.start.plus(i64::try_from(u128::from(number) * plan.span_ms.unsigned_abs() as u128 / u128::from(plan.events)).ok()?);
+    let occurred_at =
+        plan.start.plus(i64::try_from(u128::from(number) * plan.span_ms.unsigned_abs() as u128 / u128::from(plan.events)).ok()?);
     let (mode, mode2) = *MODES.get(chance.place(MODES.len()))?;
     let wpm = chance.hundredths(3_000, 12_000);
     let mut text = uuid::Uuid::encode_buffer();

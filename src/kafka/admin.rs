@@ -66,7 +66,10 @@ impl Admin {
     /// # Errors
     /// Fatal: settings that the client refuses.
     pub fn new(config: &Config) -> Result<Self, Fault> {
-        let client = config.kafka().create().map_err(|it: KafkaError| Fault::fatal(format!("kafka client: {it}")))?;
+        let client = config
+            .kafka()
+            .create()
+            .map_err(|it: KafkaError| Fault::fatal(format!("kafka client: {it}: see the variables FLEET_KAFKA_…")))?;
         Ok(Self { client: Arc::new(client), brokers: config.brokers.as_str().into() })
     }
 

@@ -54,6 +54,11 @@ impl Log {
         Ok(Self { topic, consumer })
     }
 
+    /// The topic's name on the cluster.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// A partition's first and end offset.
     ///
     /// # Errors

@@ -550,6 +550,10 @@ fn bisect(batch: &mut Batch, range: Range<usize>, reason: String) -> Vec<Range<u
     if let Some(entry) = batch.entries.get_mut(range.start) {
         entry.event = Err(Reject::new(reason));
     }
+    // No replay of the record alone would refuse it: `fleet verify` must know.
+    if let Some(cause) = batch.causes.get_mut(range.start) {
+        *cause = Cause::Environment;
+    }
     vec![range]
 }
 

@@ -4,13 +4,7 @@
 
 use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _};
 
-use crate::support::{
-    Seed, World, caches, events,
-    log::first_ids,
-    oracle::Oracle,
-    results,
-    wait::SOON,
-};
+use crate::support::{Seed, World, caches, events, log::first_ids, oracle::Oracle, results, wait::SOON};
 
 /// Event ids of a topic by key.
 type Ids = BTreeMap<String, Vec<String>>;

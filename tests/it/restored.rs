@@ -40,7 +40,10 @@ fn an_older_mysql_put_back_under_load_comes_to_the_same_rows_and_keys() {
     world.settle(results());
     world.settle(boards());
     for table in tables(&world) {
-        world.database.run(&format!("CREATE TABLE `old_{table}` LIKE `{table}`; INSERT INTO `old_{table}` SELECT * FROM `{table}`")).unwrap();
+        world
+            .database
+            .run(&format!("CREATE TABLE `old_{table}` LIKE `{table}`; INSERT INTO `old_{table}` SELECT * FROM `{table}`"))
+            .unwrap();
     }
     world.under_load(results().topic, &events::test_results(&mut seed, 150, 3_000), || {
         world.await_applied(results(), 1_500 + seed.within(500, 2_000));

@@ -5,14 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use workers::{ROLES, fold::Topic};
 
-use crate::support::{
-    Seed, Worker, World, boards, caches,
-    database::Dump,
-    events,
-    log::first_ids,
-    oracle::Oracle,
-    results,
-};
+use crate::support::{Seed, Worker, World, boards, caches, database::Dump, events, log::first_ids, oracle::Oracle, results};
 
 const USERS: i64 = 500;
 const EVENTS: usize = 20_000;

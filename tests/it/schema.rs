@@ -49,7 +49,15 @@ fn every_declared_table_is_in_the_database_as_declared() {
         assert_eq!(names, declared, "columns of {}", table.name);
         for (column, row) in table.columns.iter().zip(found) {
             let text = |at: usize| row[at].as_deref().unwrap_or_default();
-            assert!(fits(column, text(1), text(4)), "{}.{} is {} {}, declared as {:?}", table.name, column.name, text(1), text(4), column.kind);
+            assert!(
+                fits(column, text(1), text(4)),
+                "{}.{} is {} {}, declared as {:?}",
+                table.name,
+                column.name,
+                text(1),
+                text(4),
+                column.kind
+            );
             assert_eq!(text(2) == "YES", column.nullable, "{}.{} may be NULL", table.name, column.name);
         }
         let key: Vec<String> = table.columns[..table.key].iter().map(|it| it.name.to_owned()).collect();
@@ -75,7 +83,8 @@ fn every_table_and_every_column_says_what_it_holds() {
             assert!(comment.len() > 2, "{table}.{} has no comment", column[0].as_deref().unwrap_or_default());
         }
     }
-    let tables = "SELECT table_name, table_comment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'";
+    let tables =
+        "SELECT table_name, table_comment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'";
     for row in world.database.rows(tables) {
         let (name, comment) = (row[0].as_deref().unwrap_or_default(), row[1].as_deref().unwrap_or_default());
         assert!(!own(name) || comment.len() > 2, "table {name} has no comment");

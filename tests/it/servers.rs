@@ -187,14 +187,15 @@ fn a_flush_that_a_deadlock_ends_is_done_again() {
     // Heavy with rows of its own, so that MySQL ends the worker's transaction and not this one; and on the user's row, so that the
     // flush waits inside, with the ledger's row in its hands.
     let numbers = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n";
-    let mut lock = world.database.hold(&format!(
-        "BEGIN; INSERT INTO ballast {numbers}; SELECT xp FROM typing_profiles WHERE user_id = 1 FOR UPDATE"
-    ));
+    let mut lock =
+        world.database.hold(&format!("BEGIN; INSERT INTO ballast {numbers}; SELECT xp FROM typing_profiles WHERE user_id = 1 FOR UPDATE"));
     let later: Vec<_> = (0..5).map(|it| events::test_result(&mut seed, 1, events::start() + 30 * 86_400_000 + it * 60_000)).collect();
     world.send(results().topic, &later);
     soon("the flush to wait for the row", || {
-        let waits = world.database.number("SELECT COUNT(*) FROM performance_schema.data_lock_waits w JOIN performance_schema.data_locks l \
-             ON l.engine_lock_id = w.requesting_engine_lock_id WHERE l.object_schema = DATABASE() AND l.object_name = 'typing_profiles'");
+        let waits = world.database.number(
+            "SELECT COUNT(*) FROM performance_schema.data_lock_waits w JOIN performance_schema.data_locks l \
+             ON l.engine_lock_id = w.requesting_engine_lock_id WHERE l.object_schema = DATABASE() AND l.object_name = 'typing_profiles'",
+        );
         when(waits > 0, || "it does not yet".to_owned())
     });
     lock.run(&format!("UPDATE test_results_ledger SET owner = owner WHERE partition_id = {lane}"));

@@ -12,8 +12,8 @@ const TABLES: &str = "
     INSERT INTO tester_ledger (partition_id, shard) VALUES (0, 0), (1, 0), (2, 0), (3, 0)";
 
 pub struct Database {
+    url: String,
     name: String,
-    admin: MySqlPool,
     pub pool: MySqlPool,
 }
 
@@ -21,20 +21,32 @@ impl Database {
     pub async fn create() -> Self {
         let url = std::env::var("FLEET_MYSQL_URL").unwrap_or_else(|_| "mysql://root@127.0.0.1:29093/fleet".to_owned());
         let name = format!("fleet_redis_{:08x}", rand::random::<u32>());
-        let admin = fleet::store::mysql::pool(&url, 1).unwrap();
-        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&admin).await.unwrap();
+        on(&url, &format!("CREATE DATABASE {name}")).await;
         let (server, _) = url.rsplit_once('/').unwrap();
         let pool = fleet::store::mysql::pool(&format!("{server}/{name}"), 4).unwrap();
         pool.execute(TABLES).await.unwrap();
-        Self { name, admin, pool }
+        Self { url, name, pool }
     }
 
     pub async fn run(&self, statement: &str) {
         self.pool.execute(statement).await.unwrap();
     }
+}
 
-    pub async fn drop(self) {
-        self.pool.close().await;
-        sqlx::query(&format!("DROP DATABASE {}", self.name)).execute(&self.admin).await.unwrap();
+impl Drop for Database {
+    /// On a runtime of its own: the test's may be unwinding.
+    fn drop(&mut self) {
+        let (url, name) = (self.url.clone(), self.name.clone());
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(on(&url, &format!("DROP DATABASE {name}")));
+        });
+        let _ = dropped.join();
     }
+}
+
+async fn on(url: &str, statement: &str) {
+    let pool = fleet::store::mysql::pool(url, 1).unwrap();
+    pool.execute(statement).await.unwrap();
+    pool.close().await;
 }

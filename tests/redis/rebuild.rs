@@ -45,7 +45,6 @@ async fn an_empty_redis_beside_an_empty_ledger_becomes_whole() {
     assert_eq!(caches.rebuild().await.unwrap(), None);
     caches.invalidate().await.unwrap();
     assert!(!caches.whole().await.unwrap());
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -79,7 +78,6 @@ async fn everything_is_made_again_from_the_tables() {
     assert!(!caches.whole().await.unwrap());
     caches.rebuild().await.unwrap().unwrap();
     assert_eq!(contents(&server), first);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -91,7 +89,6 @@ async fn a_window_that_events_of_the_near_future_have_begun_is_made_again() {
     caches.rebuild().await.unwrap().unwrap();
     assert_eq!(server.ask::<String>(&["GET", "{board:day}:window"]), "2024-05-14");
     assert_eq!(server.members("{board:day}:2024-05-15"), ["7"]);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -119,11 +116,9 @@ async fn nothing_newer_is_overwritten_and_nothing_too_great_stays() {
 
     // The ledger was restored, so its epoch goes up: now the rows as they are overwrite what was ahead of them.
     database.run("UPDATE tester_ledger SET epoch = 1 WHERE partition_id = 1").await;
-    caches.invalidate().await.unwrap();
-    caches.rebuild().await.unwrap().unwrap();
+    caches.remake().await.unwrap().unwrap();
     let restored = format!("{{\"v\":\"{}\",\"data\":[{user}]}}", Version { epoch: 1, next_offset: 101 });
     assert_eq!(server.ask::<String>(&["GET", &format!("user:{user}:recent")]), restored);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -149,7 +144,6 @@ async fn what_lanes_commit_meanwhile_is_in_it() {
         }
     };
     tokio::join!(lanes, rebuilds);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -160,7 +154,6 @@ async fn one_worker_rebuilds_and_the_others_wait() {
     let done = futures_util::future::join_all(workers.iter().map(|it| it.rebuild())).await;
     assert_eq!(done.iter().filter(|it| matches!(it, Ok(Some(_)))).count(), 1, "{done:?}");
     assert_eq!(done.iter().filter(|it| matches!(it, Ok(None))).count(), 2, "{done:?}");
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -179,7 +172,6 @@ async fn a_flush_during_a_rebuild_is_not_taken_for_whole() {
     assert!(!caches.whole().await.unwrap());
     caches.rebuild().await.unwrap().unwrap();
     assert_eq!(server.keys().iter().filter(|it| it.starts_with("user:")).count(), 2_500);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -196,7 +188,6 @@ async fn boards_that_nobody_kept_are_made_again_alone() {
     assert!(caches.rebuild().await.unwrap().is_some());
     assert_eq!(server.members("board:day"), ["1", "2", "3"]);
     assert_eq!(server.ask::<Option<String>>(&["GET", "user:7:recent"]), None);
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -223,7 +214,6 @@ async fn entries_are_written_again_from_their_rows() {
     caches.write(2, version(102), &[deleted]).await.unwrap();
     caches.write(2, version(90), &[document(users[0], "[]")]).await.unwrap();
     assert!(shown(users[0]).ends_with("\"data\":null}"));
-    database.drop().await;
 }
 
 #[tokio::test]
@@ -235,5 +225,4 @@ async fn a_missing_row_of_the_ledger_is_damage() {
     let fault = caches.write_from_rows(2, &[(0, user_key(1))]).await.unwrap_err();
     assert_eq!(fault, Fault::fatal("ledger-missing: tester_ledger has no row of partition 2"));
     assert!(matches!(caches.rebuild().await, Err(Fault::Fatal(_))));
-    database.drop().await;
 }

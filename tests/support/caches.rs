@@ -77,7 +77,8 @@ fn check_boards(redis: &Redis, board: &Board, expected: &BTreeMap<String, Standi
     let mut connection = redis.connect()?;
     let top = usize::try_from(board.top).expect("few");
     for (key, standing) in expected {
-        let shown: Standing = redis::cmd("ZREVRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES").query(&mut connection).map_err(|it| it.to_string())?;
+        let shown: Standing =
+            redis::cmd("ZREVRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES").query(&mut connection).map_err(|it| it.to_string())?;
         let count = standing.len().min(top);
         when(shown.len() == count, || format!("{key} shows {} members, the table has {} (at most {top})", shown.len(), standing.len()))?;
         check_order(key, &shown, standing)?;
@@ -92,7 +93,9 @@ fn check_order(key: &str, shown: &[(String, f64)], standing: &[(String, f64)]) -
     }
     let rows: BTreeMap<&str, f64> = standing.iter().map(|(member, score)| (member.as_str(), *score)).collect();
     for (member, score) in shown {
-        when(rows.get(member.as_str()) == Some(score), || format!("{key} shows {member} at {score}, the table at {:?}", rows.get(member.as_str())))?;
+        when(rows.get(member.as_str()) == Some(score), || {
+            format!("{key} shows {member} at {score}, the table at {:?}", rows.get(member.as_str()))
+        })?;
     }
     Ok(())
 }

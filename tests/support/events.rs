@@ -29,7 +29,8 @@ pub fn test_results(seed: &mut Seed, users: i64, count: usize) -> Vec<Json> {
 
 /// One result, mostly of a kind that makes boards.
 pub fn test_result(seed: &mut Seed, user_id: i64, occurred_at: i64) -> Json {
-    let (mode, mode2, seconds) = *seed.one_of(&[("time", "60", 60), ("time", "15", 15), ("time", "60", 60), ("words", "50", 40), ("quote", "17", 30)]);
+    let (mode, mode2, seconds) =
+        *seed.one_of(&[("time", "60", 60), ("time", "15", 15), ("time", "60", 60), ("words", "50", 40), ("quote", "17", 30)]);
     let chars = seed.within(20, 130) * seconds / 12;
     let wpm = chars as f64 / 5.0 / (seconds as f64 / 60.0);
     let accuracy = if seed.once_in(8) { 100.0 } else { seed.within(8_000, 9_999) as f64 / 100.0 };

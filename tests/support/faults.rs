@@ -105,7 +105,9 @@ fn stack(arguments: &[&str]) -> String {
 /// ops/stack, on the instance's own servers whatever the environment says.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(project("ops/stack"));
-    for variable in ["FLEET_BROKERS", "FLEET_REGISTRY_URL", "FLEET_MYSQL_URL", "FLEET_REDIS_URL", "FLEET_PROMETHEUS_URL", "FLEET_STACK_PORT"] {
+    for variable in
+        ["FLEET_BROKERS", "FLEET_REGISTRY_URL", "FLEET_MYSQL_URL", "FLEET_REDIS_URL", "FLEET_PROMETHEUS_URL", "FLEET_STACK_PORT"]
+    {
         command.env_remove(variable);
     }
     command.env("FLEET_STACK", INSTANCE).args(arguments);

@@ -77,7 +77,11 @@ impl Log {
         let consumer = config.create().expect("a consumer");
         let admin = config.create().expect("an admin client");
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", brokers).set("enable.idempotence", "true").set("linger.ms", "2").set("message.timeout.ms", "120000");
+        config
+            .set("bootstrap.servers", brokers)
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "2")
+            .set("message.timeout.ms", "120000");
         config.set("message.max.bytes", "9000000").set("queue.buffering.max.kbytes", "262144");
         Self { runtime, producer: config.create().expect("a producer"), consumer, admin }
     }
@@ -103,7 +107,8 @@ impl Log {
             record.payload = message.value.as_deref();
             record.timestamp = message.timestamp;
             if !message.headers.is_empty() {
-                let headers = message.headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
+                let headers =
+                    message.headers.iter().fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(value) }));
                 record.headers = Some(headers);
             }
             self.producer.send_result(record).map_err(|(it, _)| it.to_string())
@@ -183,9 +188,9 @@ impl Log {
 }
 
 fn lying(message: &rdkafka::message::BorrowedMessage<'_>) -> Lying {
-    let headers = message.headers().map_or_else(Vec::new, |it| {
-        it.iter().map(|it| (it.key.to_owned(), it.value.unwrap_or_default().to_vec())).collect()
-    });
+    let headers = message
+        .headers()
+        .map_or_else(Vec::new, |it| it.iter().map(|it| (it.key.to_owned(), it.value.unwrap_or_default().to_vec())).collect());
     let (key, value) = (message.key().map(<[u8]>::to_vec), message.payload().map(<[u8]>::to_vec));
     let (partition, timestamp) = (message.partition(), message.timestamp().to_millis());
     Lying { partition, offset: message.offset(), message: Message { key, value, partition, timestamp, headers } }

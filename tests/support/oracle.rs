@@ -35,7 +35,8 @@ impl Oracle {
         let mut play = Play::new(role);
         let flushes = play.batch(&records).expect("a fold without conflict");
         let rejects = flushes.iter().flat_map(|it| &it.changes.rejects);
-        let letters = rejects.map(|(place, reject)| ((log[*place].partition, log[*place].offset), letter(&log[*place].message, &reject.reason)));
+        let letters =
+            rejects.map(|(place, reject)| ((log[*place].partition, log[*place].offset), letter(&log[*place].message, &reject.reason)));
         let rows = |table| play.model().rows(table).map(|row| row.to_vec()).collect();
         Self { role, letters: letters.collect(), tables: (0..role.tables.len()).map(rows).collect() }
     }

@@ -78,7 +78,18 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let redis = Redis::start(folder.path());
         let variables = BTreeMap::from([("FLEET_HTTP", "127.0.0.1:0".to_owned()), ("FLEET_LOG", "info".to_owned())]);
-        Self { database, log, redis, servers, namespace, variables, schema_ids: BTreeMap::new(), started: AtomicU32::new(0), folder, runtime }
+        Self {
+            database,
+            log,
+            redis,
+            servers,
+            namespace,
+            variables,
+            schema_ids: BTreeMap::new(),
+            started: AtomicU32::new(0),
+            folder,
+            runtime,
+        }
     }
 
     /// The topic's name on the cluster.
@@ -180,7 +191,9 @@ impl World {
         for Position { partition, next, confirmed, is_pending, owner, .. } in self.database.ledger(role)? {
             let (_, end) = self.log.watermarks(&self.topic(role.topic), partition)?;
             let done = next == Some(end) && confirmed == Some(end) && !is_pending;
-            when(done, || format!("{} {partition}: next {next:?}, confirmed {confirmed:?}, pending {is_pending}, end {end}, {owner}", role.name))?;
+            when(done, || {
+                format!("{} {partition}: next {next:?}, confirmed {confirmed:?}, pending {is_pending}, end {end}, {owner}", role.name)
+            })?;
         }
         Ok(())
     }
@@ -200,7 +213,9 @@ impl World {
 
     /// `fleet verify` must find no difference.
     pub fn verify(&self, role: &Role) {
-        if told(&self.run(&["verify", "--role", role.name])).contains("not built yet") { return; } // XXX
+        if told(&self.run(&["verify", "--role", role.name])).contains("not built yet") {
+            return;
+        } // XXX
         self.must(&["verify", "--role", role.name]);
     }
 }

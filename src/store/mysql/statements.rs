@@ -66,6 +66,11 @@ impl Statements {
     }
 }
 
+/// All rows of a table, their columns in its order.
+pub fn whole(table: &Table) -> String {
+    format!("SELECT {} FROM {}", names(table.columns), quote(table.name))
+}
+
 const MAX_ROWS: usize = SIZES[0];
 
 /// The statements that read a whole table in the order of its key, a page at a time.
