@@ -130,6 +130,7 @@ async fn context(
         return Ok(None);
     }
     answered.met();
+    shared.metrics.promise(role.name, role.topic.freshness_ms);
     let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
     Ok(Some(Context {
         role,
