@@ -8,10 +8,13 @@ fn refusal(change: impl FnOnce(&mut TestResult)) -> String {
     result(1).but(change).check().map_or_else(|it| it.reason, |()| String::new())
 }
 
+/// How to set a number, values beyond its bounds, and the reason's end.
+type Case = (fn(&mut TestResult, f64), &'static [f64], &'static str);
+
 #[test]
 fn refuses_numbers_out_of_bounds_and_those_that_are_none() {
     let long = "not a number of seconds from 0";
-    let cases: [(fn(&mut TestResult, f64), &[f64], &str); 7] = [
+    let cases: [Case; 7] = [
         (|it, x| it.wpm = x, &[-0.01, 1000.01], "wpm is not within 0..1000"),
         (|it, x| it.raw_wpm = x, &[-0.01, 1000.01], "raw_wpm is not within 0..1000"),
         (|it, x| it.accuracy = x, &[-0.01, 100.01], "accuracy is not within 0..100"),

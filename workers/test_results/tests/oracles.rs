@@ -20,11 +20,14 @@ fn shared(path: &str) -> Option<String> {
     text
 }
 
-/// The real results as plain JSON events, each with whether it was a best, and their records.
-fn real_results() -> Option<(Vec<(Json, bool)>, Vec<Record>)> {
+/// An event as plain JSON, and whether the result was a best.
+type Flagged = (Json, bool);
+
+/// The real results, and their records.
+fn real_results() -> Option<(Vec<Flagged>, Vec<Record>)> {
     let text = shared("monkeytype_results/results.ndjson")?;
     let results: Vec<Json> = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
-    let events: Vec<(Json, bool)> = results.iter().map(|it| (event(it), it["is_pb"].as_bool().unwrap())).collect();
+    let events: Vec<Flagged> = results.iter().map(|it| (event(it), it["is_pb"].as_bool().unwrap())).collect();
     let lines: String = events.iter().map(|(event, _)| format!("{event}\n")).collect();
     let records = text::records(&TOPIC, &lines).unwrap();
     Some((events, records))
@@ -49,9 +52,9 @@ fn flags(play: &Play) -> BTreeMap<String, bool> {
 }
 
 /// The events whose flag is another than theirs.
-fn disagreeing<'e>(events: &'e [(Json, bool)], play: &Play) -> Vec<&'e Json> {
+fn disagreeing<'e>(events: &'e [Flagged], play: &Play) -> Vec<&'e Json> {
     let flags = flags(play);
-    let differs = |(event, is_pb): &&(Json, bool)| flags[event["event_id"].as_str().unwrap()] != *is_pb;
+    let differs = |(event, is_pb): &&Flagged| flags[event["event_id"].as_str().unwrap()] != *is_pb;
     events.iter().filter(differs).map(|(event, _)| event).collect()
 }
 
