@@ -3,7 +3,9 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod failpoint;
 pub mod fault;
+pub mod health;
 pub mod http;
 pub mod kafka;
 pub mod lane;
@@ -12,3 +14,4 @@ pub mod output;
 pub mod registry;
 pub mod retry;
 pub mod store;
+pub mod worker;

@@ -3,12 +3,19 @@
 //! [`ROLES`] is the one table of roles: flags, topics, groups, labels, docs and tests are derived from it.
 
 pub mod achievements;
+#[cfg(feature = "bench")]
+mod copy;
 pub mod fold;
 pub mod leaderboard;
 mod test_results;
 
 /// Every role, in the order of `fleet roles`.
-pub static ROLES: &[&fold::Role] = &[&test_results::ROLE, &leaderboard::ROLE];
+pub static ROLES: &[&fold::Role] = &[
+    &test_results::ROLE,
+    &leaderboard::ROLE,
+    #[cfg(feature = "bench")]
+    &copy::ROLE,
+];
 
 /// Every topic of the contract: those that a role consumes or derives events for, each once.
 pub fn topics() -> Vec<&'static fold::Topic> {

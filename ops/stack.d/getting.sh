@@ -12,7 +12,7 @@ apt_get() {
   "${run[@]}" "$@" || { "${run[@]}" update && "${run[@]}" "$@"; }
 }
 
-maven() { flock "$servers_dir/maven.lock" mvn -B "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:${1#*:}" "${@:2}"; }
+maven() { flock "$servers_dir/maven.lock" mvn -B -Dstyle.color=never "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:${1#*:}" "${@:2}"; }
 
 need() { # SERVER COMMAND PACKAGE
   local log=$servers_dir/$1.log
@@ -55,6 +55,10 @@ fetch() {
   ) 8>"$servers_dir/$server.lock"
 }
 
+last_line() { # without colours and the paths of addresses
+  tail -n 1 "$1" | sed 's/\x1b\[[0-9;]*m//g; s/\r//g; s,https*://[^ ]*/,,' | cut -c 1-80
+}
+
 with_progress() { # SERVER TREE LOG: says every five seconds how far it is
   local server=$1 tree=$2 log=$3 job began=$SECONDS next=$((SECONDS + 5))
   "${server}_fetch" "$tree" >"$log" 2>&1 8>&- 9>&- &
@@ -62,7 +66,7 @@ with_progress() { # SERVER TREE LOG: says every five seconds how far it is
   while kill -0 "$job" 2>/dev/null; do
     sleep 0.2
     [ "$SECONDS" -lt "$next" ] && continue
-    say "$server" "  $((SECONDS - began)) s, $(du -sm "$tree" 2>/dev/null | cut -f 1) MB: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-80)"
+    say "$server" "  $((SECONDS - began)) s, $(du -sm "$tree" 2>/dev/null | cut -f 1) MB: $(last_line "$log")"
     next=$((SECONDS + 5))
   done
   wait "$job"

@@ -5,7 +5,7 @@
 redis_tree=redis
 redis_offset=4
 redis_variable=FLEET_REDIS_URL
-redis_what="nothing: Redis comes with the Debian package redis-tools"
+redis_what="a link to the server in the Debian package redis-tools"
 
 redis_url() { echo "redis://127.0.0.1:$1/0"; }
 

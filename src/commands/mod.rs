@@ -1,1 +1,82 @@
-//! The commands, a file each.
+//! The commands, a file each: its flags and what it does.
+//!
+//! What two commands need stands with its noun (store, kafka, registry), not here.
+
+pub mod lag;
+pub mod ledger;
+pub mod letters;
+pub mod migrate;
+pub mod produce;
+pub mod roles;
+pub mod run;
+pub mod schemas;
+pub mod simulate;
+pub mod topics;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use workers::{
+    ROLES,
+    fold::{Role, Topic},
+};
+
+use crate::{cli::Command, config::Config, fault::Fault};
+
+/// How a command that could run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is as it should be.
+    Fine,
+    /// It found what somebody must look at, and said so.
+    Trouble,
+}
+
+impl Outcome {
+    /// Trouble, if there is any.
+    pub fn trouble_if(found: impl FnOnce() -> bool) -> Self {
+        if found() { Self::Trouble } else { Self::Fine }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Fine => Self::SUCCESS,
+            Outcome::Trouble => Self::FAILURE,
+        }
+    }
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What kept it from running, in a line.
+pub async fn run(config: &Config, command: Command) -> Result<Outcome, Fault> {
+    match command {
+        Command::Roles => roles::run(config),
+        Command::Run(args) => run::run(config, args).await,
+        Command::Migrate(args) => migrate::run(config, args).await,
+        Command::Topics(args) => topics::run(config, args).await,
+        Command::Schemas(args) => schemas::run(config, args).await,
+        Command::Lag(args) => lag::run(config, args).await,
+        Command::Letters(args) => letters::run(config, args).await,
+        Command::Ledger(args) => ledger::run(config, args).await,
+        Command::Produce(args) => produce::run(config, args).await,
+        Command::Simulate(args) => simulate::run(config, args).await,
+        Command::Verify(args) => verify::run(config, args).await,
+    }
+}
+
+/// A flag that names a role.
+pub(crate) fn role_flag() -> impl TypedValueParser<Value = &'static Role> {
+    let names = PossibleValuesParser::new(ROLES.iter().map(|it| it.name));
+    names.try_map(|name| ROLES.iter().find(|it| it.name == name).copied().ok_or("no such role"))
+}
+
+/// A flag that names a topic of the contract.
+pub(crate) fn topic_flag() -> impl TypedValueParser<Value = &'static Topic> {
+    let names = PossibleValuesParser::new(workers::topics().into_iter().map(|it| it.name));
+    names.try_map(|name| workers::topics().into_iter().find(|it| it.name == name).ok_or("no such topic"))
+}

@@ -1,1 +1,326 @@
-//! ledger
+//! The ledger: who owns a lane, where it stands, and what is not yet confirmed outside MySQL.
+//!
+//! A role's ledger is one table beside its projections, a row a partition. Claims never insert: a missing row is damage.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
+use tokio::time::timeout;
+use workers::fold::{Emit, Key, Role, Time, Value};
+
+use super::mysql::{DEADLINE, acquire, discard, fault, statements::quote, values};
+use crate::fault::Fault;
+
+/// 8 random bytes drawn at each claim; only equality matters.
+pub type Token = [u8; 8];
+
+/// The last record consumed, by which a log that was made again is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRecord {
+    /// Its offset.
+    pub offset: i64,
+    /// Its Kafka timestamp in milliseconds.
+    pub timestamp: i64,
+    /// XXH3-64 of its key and value.
+    pub hash: u64,
+}
+
+/// What a ledger's row says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Goes up when something moves `next_offset` back.
+    pub epoch: i64,
+    /// The topic's id at the first claim.
+    pub topic_id: Option<String>,
+    /// The log's start at the first claim.
+    pub origin_offset: Option<i64>,
+    /// The next offset to apply.
+    pub next_offset: Option<i64>,
+    /// All before it is acknowledged outside MySQL too.
+    pub confirmed_offset: Option<i64>,
+    /// The last record consumed.
+    pub last_record: Option<LastRecord>,
+    /// What is not yet confirmed, as [`Pending`] writes it.
+    pub pending: Option<Vec<u8>>,
+    /// Whether `pending` no longer names all cache keys that are behind.
+    pub caches_behind: bool,
+}
+
+/// What is not yet confirmed outside MySQL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Derived events in order: topic's place, key, datum.
+    pub emits: Vec<(usize, String, Vec<u8>)>,
+    /// Cache keys: the family's place, the row's key.
+    pub keys: Vec<(usize, Vec<KeyPart>)>,
+}
+
+/// A key column's value as `pending` keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyPart {
+    /// SQL NULL.
+    Null,
+    /// A whole number.
+    Long(i64),
+    /// An id.
+    Id([u8; 16]),
+    /// Text.
+    Text(String),
+}
+
+impl Pending {
+    /// Adds a derived event.
+    pub fn push_emit(&mut self, emit: &Emit) {
+        self.emits.push((emit.topic, emit.key.clone(), emit.datum.clone()));
+    }
+
+    /// Adds a cache key.
+    pub fn push_key(&mut self, family: usize, key: &Key) {
+        let parts = key.iter().map(|it| match it {
+            Value::Null => KeyPart::Null,
+            Value::Long(long) => KeyPart::Long(*long),
+            Value::Id(id) => KeyPart::Id(*id.as_bytes()),
+            Value::Text(text) => KeyPart::Text(text.to_string()),
+        });
+        self.keys.push((family, parts.collect()));
+    }
+
+    /// The cache keys, as the core has them.
+    pub fn keys(&self) -> Vec<(usize, Key)> {
+        let value = |part: &KeyPart| match part {
+            KeyPart::Null => Value::Null,
+            KeyPart::Long(long) => Value::Long(*long),
+            KeyPart::Id(id) => Value::Id(uuid::Uuid::from_bytes(*id)),
+            KeyPart::Text(text) => Value::Text(text.as_str().into()),
+        };
+        self.keys.iter().map(|(family, parts)| (*family, parts.iter().map(value).collect())).collect()
+    }
+
+    /// The bytes of the ledger's column, `None` when nothing is pending.
+    ///
+    /// # Errors
+    /// Fatal: what cannot be written down.
+    pub fn to_bytes(&self) -> Result<Option<Vec<u8>>, Fault> {
+        if self.emits.is_empty() && self.keys.is_empty() {
+            return Ok(None);
+        }
+        postcard::to_stdvec(self).map(Some).map_err(|error| Fault::fatal(format!("pending: {error}")))
+    }
+
+    /// What the ledger's column holds: the parts of one or more flushes, one after the other.
+    ///
+    /// # Errors
+    /// Fatal: bytes of another version of fleet.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
+        let mut whole = Self::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (part, after): (Self, _) = postcard::take_from_bytes(rest).map_err(|_| {
+                Fault::fatal(
+                    "the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty",
+                )
+            })?;
+            whole.emits.extend(part.emits);
+            whole.keys.extend(part.keys);
+            rest = after;
+        }
+        Ok(whole)
+    }
+}
+
+/// Whether a partition is still the claimer's, asked right before COMMIT.
+pub type StillMine = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// A role's ledger: its statements.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    name: String,
+}
+
+/// The answer to the question whose a lane is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The token is this one's; the next offset as stored.
+    Mine(i64),
+    /// Another's.
+    Other,
+}
+
+impl Ledger {
+    /// The ledger of a role.
+    pub fn of(role: &Role) -> Self {
+        Self { name: quote(role.ledger) }
+    }
+
+    /// Puts the ledger's name into a statement of this file; the only text ever put into one.
+    fn sql(&self, template: &str) -> String {
+        template.replace("{ledger}", &self.name)
+    }
+
+    /// Takes a lane over: locks its row, draws a token, and commits if `still_mine` says so right before.
+    ///
+    /// `Ok(None)` when the row is missing or the partition moved on meanwhile: the caller knows which by asking `still_mine` again.
+    ///
+    /// # Errors
+    /// Transient or fatal, as the database says.
+    pub async fn claim(
+        self,
+        pool: MySqlPool,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
+    ) -> Result<Option<(Token, Position)>, Fault> {
+        let mut connection = acquire(&pool).await?;
+        let outcome = timeout(DEADLINE, self.take(&mut connection, (partition, owner), still_mine)).await;
+        if !matches!(outcome, Ok(Ok(Some(_)))) {
+            discard(connection);
+        }
+        outcome.unwrap_or_else(|_| Err(Fault::transient("mysql: a claim took more than 20 s")))
+    }
+
+    async fn take(
+        &self,
+        connection: &mut MySqlConnection,
+        (partition, owner): (i32, String),
+        still_mine: StillMine,
+    ) -> Result<Option<(Token, Position)>, Fault> {
+        run(connection, "BEGIN").await?;
+        let Some(position) = self.lock(connection, partition).await? else { return Ok(None) };
+        let token: Token = rand::random();
+        let update = self.sql("UPDATE {ledger} SET token = ?, owner = ? WHERE partition_id = ? AND shard = 0");
+        let query = sqlx::query(&update).bind(token.to_vec()).bind(owner).bind(partition);
+        query.execute(&mut *connection).await.map_err(|error| fault(&error))?;
+        if !still_mine() {
+            return Ok(None);
+        }
+        run(connection, "COMMIT").await?;
+        Ok(Some((token, position)))
+    }
+
+    async fn lock(&self, connection: &mut MySqlConnection, partition: i32) -> Result<Option<Position>, Fault> {
+        let select = self.sql(
+            "SELECT epoch, topic_id, origin_offset, next_offset, confirmed_offset, last_record, pending, caches_behind \
+             FROM {ledger} WHERE partition_id = ? AND shard = 0 FOR UPDATE",
+        );
+        let row = sqlx::query(&select).bind(partition).fetch_optional(&mut *connection).await.map_err(|error| fault(&error))?;
+        row.map(|it| position(&it)).transpose()
+    }
+
+    /// Writes down the log as the first claim, or every claim, finds it. `false`: the lane is another's now.
+    ///
+    /// # Errors
+    /// Transient or fatal, as the database says.
+    pub async fn found(&self, pool: &MySqlPool, lane: (i32, Token), topic_id: &str, watermarks: (i64, i64)) -> Result<bool, Fault> {
+        let update = self.sql(
+            "UPDATE {ledger} SET topic_id = COALESCE(topic_id, ?), origin_offset = COALESCE(origin_offset, ?), \
+             confirmed_offset = COALESCE(confirmed_offset, ?), next_offset = COALESCE(next_offset, ?), seen_end = ? \
+             WHERE partition_id = ? AND shard = 0 AND token = ?",
+        );
+        let (low, high) = watermarks;
+        let query = sqlx::query(&update).bind(topic_id).bind(low).bind(low).bind(low).bind(high).bind(lane.0).bind(lane.1.to_vec());
+        let done = query.execute(pool).await.map_err(|error| fault(&error))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes that all before `offset` is acknowledged outside MySQL too. `false`: the lane is another's now.
+    ///
+    /// # Errors
+    /// Transient or fatal, as the database says.
+    pub async fn confirm(&self, pool: &MySqlPool, lane: (i32, Token), epoch: i64, offset: i64) -> Result<bool, Fault> {
+        let update = self.sql(
+            "UPDATE {ledger} SET confirmed_offset = ?, epoch = ?, pending = NULL, caches_behind = 0 \
+             WHERE partition_id = ? AND shard = 0 AND token = ? AND next_offset = ?",
+        );
+        let query = sqlx::query(&update).bind(offset).bind(epoch).bind(lane.0).bind(lane.1.to_vec()).bind(offset);
+        let done = query.execute(pool).await.map_err(|error| fault(&error))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Whose the lane is, after a COMMIT whose answer was lost: the locking read waits for the lost session's end.
+    ///
+    /// # Errors
+    /// Transient or fatal, as the database says.
+    pub async fn owner(&self, pool: &MySqlPool, partition: i32, token: Token) -> Result<Owner, Fault> {
+        let select = self.sql("SELECT token, next_offset FROM {ledger} WHERE partition_id = ? AND shard = 0 FOR UPDATE");
+        let row = sqlx::query(&select).bind(partition).fetch_optional(pool).await.map_err(|error| fault(&error))?;
+        let Some(row) = row else { return Ok(Owner::Other) };
+        let stored: Option<Vec<u8>> = row.try_get("token").map_err(|error| fault(&error))?;
+        let next: Option<i64> = row.try_get("next_offset").map_err(|error| fault(&error))?;
+        Ok(match next {
+            Some(next) if stored.as_deref() == Some(&token) => Owner::Mine(next),
+            _ => Owner::Other,
+        })
+    }
+
+    /// The compare-and-set that opens every flush. `false`: fenced.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn advance(&self, connection: &mut MySqlConnection, advance: &Advance) -> Result<bool, sqlx::Error> {
+        let update = self.sql(
+            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, epoch = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
+             last_event_at = GREATEST(COALESCE(last_event_at, ?), ?), applied_at = UTC_TIMESTAMP(3) \
+             WHERE partition_id = ? AND shard = 0 AND token = ? AND next_offset = ?",
+        );
+        let last_record = advance.last_record.as_ref().and_then(|it| serde_json::to_string(it).ok());
+        let last_event = advance.last_event_at.and_then(values::datetime);
+        let since = last_event.or_else(|| values::datetime(Time(0)));
+        let query = sqlx::query(&update)
+            .bind(advance.next)
+            .bind(advance.confirmed)
+            .bind(advance.epoch)
+            .bind(last_record)
+            .bind(advance.pending.as_deref())
+            .bind(advance.caches_behind)
+            .bind(last_event)
+            .bind(since)
+            .bind(advance.partition)
+            .bind(advance.token.as_slice())
+            .bind(advance.expected);
+        Ok(query.execute(connection).await?.rows_affected() == 1)
+    }
+}
+
+/// One step of a lane's ledger row.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    /// The lane.
+    pub partition: i32,
+    /// The token drawn at its claim.
+    pub token: Token,
+    /// `next_offset` as this lane left it.
+    pub expected: i64,
+    /// `next_offset` after this batch.
+    pub next: i64,
+    /// All before it is acknowledged outside MySQL too.
+    pub confirmed: i64,
+    /// The claim's epoch.
+    pub epoch: i64,
+    /// The last record of the batch, `None` when it has none.
+    pub last_record: Option<LastRecord>,
+    /// What is not yet confirmed, this batch included.
+    pub pending: Option<Vec<u8>>,
+    /// Whether `pending` no longer names all cache keys that are behind.
+    pub caches_behind: bool,
+    /// The greatest time of the batch's events.
+    pub last_event_at: Option<Time>,
+}
+
+fn position(row: &MySqlRow) -> Result<Position, Fault> {
+    let read = |error: sqlx::Error| fault(&error);
+    let last: Option<String> = row.try_get("last_record").map_err(read)?;
+    let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
+    Ok(Position {
+        epoch: row.try_get("epoch").map_err(read)?,
+        topic_id: row.try_get("topic_id").map_err(read)?,
+        origin_offset: row.try_get("origin_offset").map_err(read)?,
+        next_offset: row.try_get("next_offset").map_err(read)?,
+        confirmed_offset: row.try_get("confirmed_offset").map_err(read)?,
+        last_record: last_record.map_err(|_| Fault::fatal("the ledger's last_record is not as fleet writes it"))?,
+        pending: row.try_get("pending").map_err(read)?,
+        caches_behind: row.try_get("caches_behind").map_err(read)?,
+    })
+}
+
+async fn run(connection: &mut MySqlConnection, statement: &'static str) -> Result<(), Fault> {
+    connection.execute(statement).await.map_err(|error| fault(&error))?;
+    Ok(())
+}

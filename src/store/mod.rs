@@ -1,5 +1,7 @@
-//! The stores.
+//! The stores: MySQL, which holds the truth, and Redis, which shows a part of it.
 
+pub mod breakers;
 pub mod ledger;
+pub mod migrations;
 pub mod mysql;
 pub mod redis;

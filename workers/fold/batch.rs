@@ -195,7 +195,7 @@ impl Fold {
             Ok(event) => event,
             Err(reject) => return Err(reject.clone().into()),
         };
-        let source = Source { key: event.key(), event_id: event.event_id(), occurred_at: event.occurred_at(), lane: self.lane };
+        let source = Source { key: event.key(), event_id: event.event_id(), lane: self.lane };
         let probing = probe.is_some();
         let mut tables = Tables { role: self.role, memory: &mut self.memory, source, presume: self.presume, probe, staged: Vec::new() };
         event.apply(&mut tables)?;
@@ -269,10 +269,13 @@ impl Fold {
         if self.role.tables.get(table).is_none_or(|it| it.sort != super::row::Sort::State) {
             return;
         }
-        for (key, before, row) in self.memory.changed(table) {
+        for (key, held, row) in self.memory.changed(table) {
+            let before = held.and_then(Option::as_ref);
+            // A row that no one asked for may be there.
+            let unknown = held.is_none() && self.presume != Presume::Everything;
             match row {
-                Some(row) if before.as_ref() != Some(&row) => changes.puts.entry(table).or_default().push(row),
-                None if before.is_some() => changes.deletes.entry(table).or_default().push(key.clone()),
+                Some(row) if before != Some(&row) => changes.puts.entry(table).or_default().push(row),
+                None if before.is_some() || unknown => changes.deletes.entry(table).or_default().push(key.clone()),
                 _ => {}
             }
         }

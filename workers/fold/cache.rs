@@ -46,7 +46,7 @@ pub struct Board {
     pub ttl_s: u32,
     /// Milliseconds that a window's set is kept after the window's end.
     pub linger_ms: i64,
-    /// The best rows of the current window of every board: the query takes the last event's time (DATETIME(3)), gives the table's columns.
+    /// The best rows of the current window of every board: the query has one `?`, the last event's time (DATETIME(3)), and gives the table's columns.
     pub rebuild: &'static str,
 }
 

@@ -201,8 +201,8 @@ pub fn write_event_id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, 
 /// The field, and which of the two.
 pub fn check_text(field: &str, text: &str, length: std::ops::RangeInclusive<usize>) -> Result<(), Reject> {
     // A scalar has at least one byte, so a short text of bytes needs no count.
-    let fits = text.len() >= *length.start() && text.len() <= *length.end();
-    if !(fits && *length.start() <= 1) && !length.contains(&text.chars().count()) {
+    let fits = *length.start() <= 1 && length.contains(&text.len());
+    if !fits && !length.contains(&text.chars().count()) {
         let (low, high) = length.into_inner();
         return Err(Reject::new(format!("{field} has not {low}..{high} characters")));
     }

@@ -72,12 +72,12 @@ impl Memory {
         self.hold(table, key, row);
     }
 
-    /// The keys of a table that this batch changed: each with the row as it was and as it is.
-    pub(crate) fn changed(&self, table: usize) -> impl Iterator<Item = (&Key, &Held, Held)> {
+    /// The keys of a table that this batch changed: each with the row as it was, `None` where it was not held, and as it is.
+    pub(crate) fn changed(&self, table: usize) -> impl Iterator<Item = (&Key, Option<&Held>, Held)> {
         let shelf = self.shelves.get(table);
         shelf.into_iter().flat_map(|shelf| {
             let current = |key: &Key| shelf.young.get(key).cloned().unwrap_or_default();
-            shelf.before.iter().map(move |(key, before)| (key, before.as_ref().unwrap_or(&None), current(key)))
+            shelf.before.iter().map(move |(key, before)| (key, before.as_ref(), current(key)))
         })
     }
 

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 
 use apache_avro::{
     Schema,
-    reader::datum::GenericDatumReader,
     schema::{Name, RecordField, RecordSchema, UnionSchema, UuidSchema},
 };
 use serde_json::{Map, Number, Value as Json};
 
-use super::{event::Reject, topic::Topic, units::Time};
+use super::{event::Reject, people::Reader, topic::Topic, units::Time};
 
 pub use super::compat::can_read;
 
@@ -85,13 +84,12 @@ impl Plain {
     ///
     /// # Errors
     /// Bytes that are no datum of this schema.
-    pub fn decode(&self, mut datum: &[u8]) -> Result<Json, Reject> {
-        let reader = GenericDatumReader::builder(&self.schema).build();
-        let value = reader.and_then(|it| it.read_value(&mut datum));
-        match value {
-            Ok(value) if datum.is_empty() => Ok(super::people::json_of(self, &self.schema, &value)),
-            Ok(_) => Err(Reject::new("undecodable: bytes after the datum")),
-            Err(_) => Err(Reject::new("undecodable: the bytes are no datum of their schema")),
+    pub fn decode(&self, datum: &[u8]) -> Result<Json, Reject> {
+        let mut reader = Reader::new(self, datum);
+        match reader.read(&self.schema) {
+            Some(json) if reader.is_at_end() => Ok(json),
+            Some(_) => Err(Reject::new("undecodable: bytes after the datum")),
+            None => Err(Reject::new("undecodable: the bytes are no datum of their schema")),
         }
     }
 

@@ -14,7 +14,6 @@ use super::{
     role::Role,
     row::{IntoKey, Key, Row, Sort, Table, Values},
     topic::Topic,
-    units::Time,
     value::Value,
 };
 
@@ -49,7 +48,6 @@ pub(crate) enum Staged {
 pub(crate) struct Source {
     pub(crate) key: String,
     pub(crate) event_id: Uuid,
-    pub(crate) occurred_at: Time,
     pub(crate) lane: i32,
 }
 

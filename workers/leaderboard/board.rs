@@ -92,7 +92,7 @@ mod tests {
     fn a_total_as_large_as_a_column_holds_still_packs() {
         let entry = LeaderboardEntry { score: i64::MAX, ..of(total(1, 1), Timeframe::All) };
         assert_eq!(packed(&entry), i128::from(i64::MAX) * 100_000);
-        assert_eq!(packed(&entry) as f64, 9.223_372_036_854_775_807e23);
+        assert_eq!(packed(&entry) as f64, 9.223_372_036_854_776e23);
     }
 
     #[test]
@@ -106,6 +106,17 @@ mod tests {
         assert_eq!((placing.window_start, placing.window_end), (at("2024-05-13T00:00:00Z"), Some(at("2024-05-20T00:00:00Z"))));
         assert_eq!(place(&of(update, Timeframe::All).to_values()).unwrap().window_end, None);
         assert_eq!(place(&[]), None);
+    }
+
+    #[test]
+    fn a_rebuild_takes_one_time_and_gives_the_columns_of_the_table() {
+        let Form::Board(board) = &BOARDS.form else { panic!("no board") };
+        assert_eq!(board.rebuild.matches('?').count(), 1);
+        let (_, given) = board.rebuild.split_once("SELECT top.").unwrap();
+        let (given, _) = given.split_once("FROM boards").unwrap();
+        let given: Vec<&str> = given.split(',').map(|it| it.trim().trim_start_matches("top.")).collect();
+        let declared: Vec<&str> = LeaderboardEntry::TABLE.columns.iter().map(|it| it.name).collect();
+        assert_eq!(given, declared);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::fold::{Changes, Entry, Fold, Presume, Progress, Values};
+use crate::fold::{Changes, Entry, Fold, Presume, Progress, Values, text};
 
 const NOON: &str = "2024-05-13T12:00:00Z";
 
@@ -146,13 +146,14 @@ fn a_repeat_changes_nothing_however_it_spells_the_same_body() {
 #[test]
 fn the_same_identity_with_another_body_is_refused_and_at_another_time_is_another_event() {
     let once = best(1, 10);
-    let others = [
+    let bodies = [
+        once.clone(),
         LeaderboardUpdate { score: 11, ..once.clone() },
         LeaderboardUpdate { tiebreak: 1, ..once.clone() },
         LeaderboardUpdate { user_name: "x".into(), ..once.clone() },
         LeaderboardUpdate { category: "else".into(), ..once.clone() },
     ];
-    let (_, changes) = folded(&[&[once.clone()], &others[..], &[later(once, 1)]].concat());
+    let (_, changes) = folded(&[bodies.as_slice(), &[later(once, 1)]].concat());
     assert_eq!((changes.applied, changes.rejects.len()), (2, 4));
 }
 
@@ -205,4 +206,31 @@ fn an_update_survives_its_schema() {
         let datum = serde_avro_fast::to_datum_vec(&update, &mut config).unwrap();
         assert_eq!(serde_avro_fast::from_datum_slice::<LeaderboardUpdate>(&datum, schema).unwrap(), update);
     }
+}
+
+#[test]
+fn every_example_is_applied() {
+    let changes = text::run(&ROLE, TOPIC.examples);
+    assert!(!changes.contains("reject"), "{changes}");
+    let ranked: Vec<&str> = changes.lines().filter(|it| it.starts_with("put") && it.contains("category=xp timeframe=daily")).collect();
+    assert_eq!(
+        ranked,
+        [
+            "put leaderboard_entries category=xp timeframe=daily window_start=2024-05-13T00:00:00Z user_id=42 operator=total score=355 \
+             tiebreak=0 submissions=2 achieved_at=2024-05-13T10:00:00Z event_id=018f3c5b-3063-7182-8f90-6e738c91a0bf \
+             user_name=ada user_name_at=2024-05-13T10:00:00Z last_event_at=2024-05-13T10:00:00Z",
+            "put leaderboard_entries category=xp timeframe=daily window_start=2024-05-13T00:00:00Z user_id=8 operator=total score=0 \
+             tiebreak=0 submissions=1 achieved_at=2024-05-13T10:00:01Z event_id=018f3c5b-4174-7293-90a1-7f849da2b1c0 \
+             user_name=\"new here\" user_name_at=2024-05-13T10:00:01Z last_event_at=2024-05-13T10:00:01Z",
+        ]
+    );
+}
+
+#[test]
+fn an_identity_keeps_its_hash_for_good() {
+    // Another hash of the same body would make every event that was applied before, and comes again, a conflict.
+    let changes = text::run(&ROLE, TOPIC.examples.lines().next().unwrap());
+    let appended = "append leaderboard_events user_id=42 occurred_at=2024-05-13T09:30:00Z \
+                    event_id=018f3c5a-7b1e-7c3d-9a4b-1f2e3d4c5b6a body_hash=-6561051121384234284";
+    assert!(changes.contains(appended), "{changes}");
 }

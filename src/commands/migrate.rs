@@ -1,0 +1,54 @@
+//! `fleet migrate`: the database's schema, and the months of history tables.
+
+use serde::Serialize;
+
+use super::Outcome;
+use crate::{
+    config::Config,
+    fault::Fault,
+    store::{migrations, mysql},
+};
+
+const TEACHES: &str = "\
+Examples:
+  fleet migrate            applies what is missing; running it again changes nothing
+  fleet migrate --check    says what is missing: exit code 1 if anything is, 2 if the database is ahead
+
+Run it before a new version of fleet, and once a month: it makes the coming months of history tables.";
+
+/// Whether to change anything.
+#[derive(clap::Args)]
+#[command(after_help = TEACHES)]
+pub struct Args {
+    /// Change nothing: say what is missing, exit code 1 if anything is
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// One thing that was missing.
+#[derive(Serialize)]
+struct Line {
+    what: &'static str,
+    name: String,
+    parts: usize,
+}
+
+/// Applies, or names, what the database lacks.
+///
+/// # Errors
+/// Fatal: a database that is ahead, or a migration that failed.
+pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
+    let pool = mysql::pool(config.mysql(), 2);
+    let lacks = if args.check { migrations::lacks(&pool).await? } else { migrations::apply(&pool).await? };
+    let missing = !lacks.is_empty();
+    let migrations = lacks.migrations.into_iter().map(|name| Line { what: "migration", name, parts: 1 });
+    let months = lacks.months.into_iter().map(|(name, parts)| Line { what: "months", name, parts: parts.len() });
+    let lines: Vec<Line> = migrations.chain(months).collect();
+    let state: fn(&Line) -> String = if args.check { |_| "missing".to_owned() } else { |_| "made".to_owned() };
+    config.output.rows(
+        &lines,
+        &[("what", |it| it.what.to_owned()), ("name", |it| it.name.clone()), ("parts", |it| it.parts.to_string()), ("state", state)],
+    )?;
+    config.output.remark(if missing && args.check { "run `fleet migrate`" } else { "the database is up to date" });
+    Ok(Outcome::trouble_if(|| args.check && missing))
+}

@@ -1,0 +1,208 @@
+//! `fleet run`: plays roles until SIGTERM.
+//!
+//! It checks everything that can be checked before a partition is taken, and says in one line what is not as it must be.
+
+use std::{process, sync::Arc, time::Duration};
+
+use sqlx::MySqlPool;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+use workers::{ROLES, fold::Role};
+
+use super::{Outcome, role_flag};
+use crate::{
+    config::Config,
+    fault::Fault,
+    health::Health,
+    http,
+    kafka::{admin::Admin, consumer::SESSION_TIMEOUT, producer::Producer},
+    lane::{Context, Settings},
+    metrics::Metrics,
+    registry::Registry,
+    store::{ledger::Ledger, migrations, mysql, mysql::statements::Statements, redis::Caches},
+    worker,
+};
+
+const TEACHES: &str = "\
+Examples:
+  fleet run --role ROLE          one role; each further process takes over a share of its partitions
+  fleet run --role ROLE,ROLE     several in one process
+  fleet run --all                every role
+
+SIGTERM or ctrl-c ends it within 30 seconds: batches in flight are finished or rolled back, positions are kept.
+A second signal ends it at once; nothing is lost by that either.
+/metrics, /livez, /readyz and /state are served at --http.";
+
+/// Which roles.
+#[derive(clap::Args)]
+#[command(after_help = TEACHES)]
+pub struct Args {
+    /// The roles to play, separated by commas
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', value_parser = role_flag(), required_unless_present = "all")]
+    pub role: Vec<&'static Role>,
+    /// Play every role
+    #[arg(long, conflicts_with = "role")]
+    pub all: bool,
+}
+
+impl Args {
+    /// The roles to play, each once, in the order of `fleet roles`.
+    pub fn roles(&self) -> Vec<&'static Role> {
+        ROLES.iter().copied().filter(|role| self.all || self.role.iter().any(|it| it.name == role.name)).collect()
+    }
+}
+
+/// A second signal, or a stop that takes too long, ends the process with this code.
+const ENDED_AT_ONCE: i32 = 130;
+/// How long a graceful stop may take.
+const STOP: Duration = Duration::from_secs(29);
+
+/// What the roles of one process share.
+struct Shared {
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+    registry: Arc<Registry>,
+    producer: Producer,
+    admin: Admin,
+    owner: String,
+}
+
+/// Plays roles until a signal.
+///
+/// # Errors
+/// Fatal: what keeps a role from starting, or ended one.
+pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
+    let signals = Signals::new()?;
+    let (stop, stopping) = watch::channel(false);
+    let metrics = Arc::new(Metrics::new()?);
+    let health = Health::new(Arc::clone(&metrics));
+    let listener = http::bind(config.http).await?;
+    let address = listener.local_addr().map_err(|error| Fault::fatal(format!("FLEET_HTTP: {error}")))?;
+    tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::clone(&metrics), std::future::pending()));
+    let owner = format!("{} {} http://{address}", host(), process::id());
+    tracing::info!(config = ?config, "serving metrics and health at http://{address}");
+    let shared = Shared {
+        registry: Arc::new(Registry::new(config, &metrics)?),
+        producer: Producer::new(&config.kafka())?,
+        admin: Admin::new(config)?,
+        metrics,
+        health,
+        owner,
+    };
+    let mut roles = JoinSet::new();
+    tokio::spawn(signals.obey(stop.clone()));
+    for role in args.roles() {
+        let (config, context) = (config.clone(), context(config, role, &shared, stopping.clone()).await?);
+        let Some(context) = context else { return Ok(Outcome::Fine) };
+        let (health, stopping) = (Arc::clone(&shared.health), stopping.clone());
+        roles.spawn(async move { worker::play(&config, context, health, stopping).await });
+    }
+    let mut first = None;
+    while let Some(ended) = roles.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(Fault::fatal(format!("a role ended badly: {error}"))));
+        // One role that cannot go on ends the process: a supervisor starts it again, half a worker helps nobody.
+        let _ = stop.send(true);
+        first = first.or(ended.err());
+    }
+    first.map_or(Ok(Outcome::Fine), Err)
+}
+
+/// Everything that the lanes of a role share, checked. `None` when told to stop while waiting for the weather.
+async fn context(
+    config: &Config,
+    role: &'static Role,
+    shared: &Shared,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<Option<Context>, Fault> {
+    let answered = shared.health.need(format!("mysql of {}", role.name));
+    let pool = mysql::pool(config.mysql(), config.mysql_connections);
+    let topic = config.topic(role.topic);
+    let told = async {
+        // The sender lives as long as this function's caller.
+        let _ = stopping.wait_for(|it| *it).await;
+    };
+    let waits = |fault: &Fault, _: Duration| tracing::warn!(role = role.name, "waiting to start: {fault}");
+    let checked = crate::retry::until_done(told, waits, async || check(&pool, &shared.admin, (role, &topic)).await).await?;
+    if checked.is_none() {
+        return Ok(None);
+    }
+    answered.met();
+    let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
+    Ok(Some(Context {
+        role,
+        topic,
+        emit_topics: role.emits.iter().map(|it| (config.topic(it), config.subject(it))).collect(),
+        ledger: Ledger::of(role),
+        statements: Statements::of_role(role),
+        registry: Arc::clone(&shared.registry),
+        producer: shared.producer.clone(),
+        caches,
+        admin: shared.admin.clone(),
+        slots: Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)),
+        settings: Settings {
+            lane_memory: config.lane_memory,
+            breaker: config.breaker,
+            session_timeout: session_timeout(config),
+            owner: shared.owner.clone(),
+        },
+        metrics: shared.metrics.role(role.name),
+        process: Arc::clone(&shared.metrics),
+        pool,
+    }))
+}
+
+/// What must hold before a role starts: the database's version, and that the topic exists.
+async fn check(pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) -> Result<(), Fault> {
+    migrations::check(pool).await?;
+    match admin.topic_id(topic).await? {
+        Some(_) => Ok(()),
+        None => Err(Fault::fatal(format!("topic {topic} of role {} does not exist: run `fleet topics apply`", role.name))),
+    }
+}
+
+/// The group's session timeout: the consumer's default, unless `FLEET_KAFKA_SESSION_TIMEOUT_MS` says otherwise.
+fn session_timeout(config: &Config) -> Duration {
+    let given = config.kafka().get("session.timeout.ms").and_then(|it| it.parse().ok());
+    given.map_or(SESSION_TIMEOUT, Duration::from_millis)
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Fault> {
+        let listen = |kind| signal(kind).map_err(|error| Fault::fatal(format!("cannot listen to signals: {error}")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// The first signal stops in order, the second at once, and so does time.
+    async fn obey(mut self, stop: watch::Sender<bool>) {
+        self.next().await;
+        tracing::info!("stopping: batches in flight end first; a second signal ends at once");
+        // Whoever listened may have ended by itself.
+        let _ = stop.send(true);
+        tokio::select! {
+            () = self.next() => tracing::warn!("ended at once by a second signal"),
+            () = tokio::time::sleep(STOP) => tracing::warn!("ended at once: the stop took longer than 29 s"),
+        }
+        process::exit(ENDED_AT_ONCE);
+    }
+}
+
+/// This machine's name, for people.
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |it| it.trim().to_owned())
+}

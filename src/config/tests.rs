@@ -1,0 +1,84 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    args: Args,
+}
+
+fn config(flags: &[&str], env: &[(&str, &str)]) -> Result<Config, Fault> {
+    let line = Line::try_parse_from(std::iter::once("fleet").chain(flags.iter().copied())).unwrap();
+    Config::new(line.args, env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+fn refusal(flags: &[&str], env: &[(&str, &str)]) -> String {
+    match config(flags, env) {
+        Ok(_) => panic!("taken"),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+#[test]
+fn takes_the_defaults() {
+    let config = config(&[], &[]).unwrap();
+    assert_eq!(config.registry.secret(), REGISTRY_URL);
+    assert_eq!(config.mysql().get_database(), Some("fleet"));
+}
+
+#[test]
+fn prints_no_secret() {
+    let flags = ["--mysql-url", "mysql://app:hunter2@db/fleet?ssl-mode=required", "--redis-url", "rediss://:hunter2@cache/0"];
+    let env = [("FLEET_KAFKA_SASL_PASSWORD", "hunter2"), ("FLEET_KAFKA_SSL_KEY_PEM", "hunter2"), ("FLEET_KAFKA_CLIENT_ID", "shown")];
+    let printed = format!("{:?}", config(&flags, &env).unwrap());
+    assert!(!printed.contains("hunter2"), "{printed}");
+    assert!(printed.contains("mysql://app:***@db/fleet") && printed.contains("shown"), "{printed}");
+}
+
+#[test]
+fn refuses_a_bad_address_by_the_name_of_its_variable() {
+    assert_eq!(refusal(&["--mysql-url", "postgres://x/y"], &[]), "FLEET_MYSQL_URL: starts with postgres://, wants mysql://");
+    assert_eq!(refusal(&["--mysql-url", "mysql://root@db"], &[]), "FLEET_MYSQL_URL: mysql://root@db names no database");
+    assert_eq!(refusal(&["--redis-url", "nonsense"], &[]), "FLEET_REDIS_URL: not a URL: relative URL without a base");
+    assert!(refusal(&["--mysql-url", "mysql://u:hunter2@db/f?ssl-mode=odd"], &[]).ends_with("mysql://u:***@db/f has an unknown option"));
+    assert!(refusal(&["--namespace", "a b"], &[]).starts_with("FLEET_NAMESPACE: "));
+}
+
+#[test]
+fn reads_a_secret_from_its_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "mysql://app:x@db/other\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = config(&["--mysql-url-file", path], &[]).unwrap();
+    assert_eq!(config.mysql().get_database(), Some("other"));
+    let both = refusal(&["--mysql-url-file", path, "--mysql-url", "mysql://x/y"], &[]);
+    assert_eq!(both, "FLEET_MYSQL_URL and FLEET_MYSQL_URL_FILE are both given: keep one");
+}
+
+#[test]
+fn passes_properties_to_the_kafka_client() {
+    let config = config(&[], &[("FLEET_KAFKA_SESSION_TIMEOUT_MS", "7000"), ("FLEET_OTHER", "x")]).unwrap();
+    let client = config.kafka_with(&[("session.timeout.ms", "6000"), ("linger.ms", "5")]);
+    assert_eq!(client.get("session.timeout.ms"), Some("7000"));
+    assert_eq!(client.get("linger.ms"), Some("5"));
+    assert_eq!(client.get("bootstrap.servers"), Some("127.0.0.1:29090"));
+}
+
+#[test]
+fn reads_a_kafka_secret_from_its_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let config = config(&[], &[("FLEET_KAFKA_SASL_PASSWORD_FILE", path)]).unwrap();
+    assert_eq!(config.kafka().get("sasl.password"), Some("hunter2"));
+    let both = refusal(&[], &[("FLEET_KAFKA_SASL_PASSWORD_FILE", path), ("FLEET_KAFKA_SASL_PASSWORD", "x")]);
+    assert_eq!(both, "FLEET_KAFKA_SASL_PASSWORD and FLEET_KAFKA_SASL_PASSWORD_FILE are both given: keep one");
+}
+
+#[test]
+fn refuses_a_property_by_the_name_of_its_variable() {
+    assert!(refusal(&[], &[("FLEET_KAFKA_NO_SUCH_THING", "1")]).starts_with("FLEET_KAFKA_NO_SUCH_THING: "));
+    assert!(refusal(&[], &[("FLEET_KAFKA_SESSION_TIMEOUT_MS", "soon")]).starts_with("FLEET_KAFKA_SESSION_TIMEOUT_MS: "));
+    assert!(refusal(&[], &[("FLEET_KAFKA_GROUP_ID", "mine")]).starts_with("FLEET_KAFKA_GROUP_ID: group.id is fleet's own to set"));
+}

@@ -1,0 +1,215 @@
+//! The flush: one batch of one lane in one transaction, fenced by the ledger.
+//!
+//! It is opened only when all is ready; nothing in here waits for anything but MySQL.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use tokio::time::timeout;
+use workers::fold::{Changes, Column, Role, Table, Value, Values};
+
+use super::{
+    DEADLINE, Failure, acquire, classify, discard,
+    statements::{Shape, Statements},
+    values,
+};
+use crate::{
+    fault::Fault,
+    store::ledger::{Advance, Ledger},
+};
+
+/// A rejected record as the table `letters` keeps it.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// Its offset.
+    pub offset: i64,
+    /// Its Kafka timestamp in milliseconds.
+    pub timestamp: i64,
+    /// The schema id on its envelope, if it has one.
+    pub schema_id: Option<u32>,
+    /// Its key, byte for byte.
+    pub key: Option<Vec<u8>>,
+    /// Its value, byte for byte.
+    pub value: Option<Vec<u8>>,
+    /// Its headers as JSON: names, and values in base 16.
+    pub headers: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Whether the cause lies in its bytes, or outside them.
+    pub cause: Cause,
+}
+
+/// Where a letter's cause lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// In its bytes: every replay rejects it again.
+    Data,
+    /// Outside them, like a schema that no registry knew.
+    Environment,
+}
+
+impl Cause {
+    /// As the column has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Environment => "environment",
+        }
+    }
+}
+
+/// Everything that one transaction writes.
+pub struct Flush<'a> {
+    /// The role.
+    pub role: &'static Role,
+    /// Its statements, by table.
+    pub statements: &'a [Statements],
+    /// Its ledger.
+    pub ledger: &'a Ledger,
+    /// The topic's name on the cluster.
+    pub topic: &'a str,
+    /// The ledger's step.
+    pub advance: &'a Advance,
+    /// The rows.
+    pub changes: &'a Changes,
+    /// The rejected records.
+    pub letters: &'a [Letter],
+}
+
+/// How long the steps of a flush took, and what it wrote.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Took {
+    /// BEGIN and the ledger's compare-and-set.
+    pub fence: Duration,
+    /// The rows.
+    pub rows: Duration,
+    /// COMMIT.
+    pub commit: Duration,
+    /// Rows sent.
+    pub written: u64,
+}
+
+/// Inserts a letter; the same record lettered again is one letter.
+const LETTER: &str = "INSERT INTO letters (role, topic, partition_id, record_offset, schema_id, kafka_timestamp, record_key, value, headers, reason, cause, lettered_at) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3)) \
+     ON DUPLICATE KEY UPDATE reason = VALUES(reason), cause = VALUES(cause)";
+
+impl Flush<'_> {
+    /// Performs the transaction.
+    ///
+    /// # Errors
+    /// [`Failure`]: nothing of it landed, except where that says it is unknown.
+    pub async fn commit(&self, pool: &MySqlPool) -> Result<Took, Failure> {
+        let mut connection = acquire(pool).await?;
+        let outcome = timeout(DEADLINE, self.transaction(&mut connection)).await;
+        let Ok(outcome) = outcome else {
+            discard(connection);
+            return Err(Failure::Unknown);
+        };
+        let clean = matches!(outcome, Err(Failure::Duplicate | Failure::Fenced | Failure::Refused(_)));
+        if clean && connection.execute("ROLLBACK").await.is_ok() {
+            return outcome;
+        }
+        if outcome.is_err() {
+            discard(connection);
+        }
+        outcome
+    }
+
+    async fn transaction(&self, connection: &mut MySqlConnection) -> Result<Took, Failure> {
+        let mut took = Took::default();
+        let started = Instant::now();
+        connection.execute("BEGIN").await.map_err(|error| classify(&error))?;
+        if !self.ledger.advance(connection, self.advance).await.map_err(|error| classify(&error))? {
+            return Err(Failure::Fenced);
+        }
+        took.fence = started.elapsed();
+        crate::failpoint!("in-transaction");
+        took.written = self.write(connection).await?;
+        took.rows = started.elapsed() - took.fence;
+        connection.execute("COMMIT").await.map_err(|error| commit_failure(&error))?;
+        took.commit = started.elapsed() - took.fence - took.rows;
+        Ok(took)
+    }
+
+    async fn write(&self, connection: &mut MySqlConnection) -> Result<u64, Failure> {
+        let changes = self.changes;
+        let mut written = 0;
+        for (place, keys) in &changes.deletes {
+            let Some((table, texts)) = self.table(*place) else { continue };
+            written += send(connection, &texts.delete, table.key_columns(), keys).await?;
+        }
+        for rows in [&changes.puts, &changes.appends, &changes.queued, &changes.adds] {
+            for (place, rows) in rows {
+                let Some((table, texts)) = self.table(*place) else { continue };
+                written += send(connection, &texts.write, table.columns, rows).await?;
+            }
+        }
+        for letter in self.letters {
+            self.write_letter(connection, letter).await?;
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    fn table(&self, place: usize) -> Option<(&'static Table, &Statements)> {
+        Some((*self.role.tables.get(place)?, self.statements.get(place)?))
+    }
+
+    async fn write_letter(&self, connection: &mut MySqlConnection, letter: &Letter) -> Result<(), Failure> {
+        let query = sqlx::query(LETTER)
+            .bind(self.role.name)
+            .bind(self.topic)
+            .bind(self.advance.partition)
+            .bind(letter.offset)
+            .bind(letter.schema_id)
+            .bind(values::datetime(workers::fold::Time(letter.timestamp)))
+            .bind(letter.key.as_deref())
+            .bind(letter.value.as_deref())
+            .bind(letter.headers.as_deref())
+            .bind(letter.reason.as_str())
+            .bind(letter.cause.name());
+        query.execute(connection).await.map_err(|error| match classify(&error) {
+            Failure::Refused(line) => Failure::Fault(Fault::fatal(format!("a letter does not fit the table letters: {line}"))),
+            other => other,
+        })?;
+        Ok(())
+    }
+}
+
+/// A row or a key, as values in the order of columns.
+trait AsValues {
+    fn values(&self) -> &[Value];
+}
+impl AsValues for Values {
+    fn values(&self) -> &[Value] {
+        self
+    }
+}
+impl AsValues for Box<[Value]> {
+    fn values(&self) -> &[Value] {
+        self
+    }
+}
+
+/// Sends rows in statements of the few fixed sizes.
+async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, columns: &[Column], rows: &[R]) -> Result<u64, Failure> {
+    let mut rest = rows;
+    while let Some((size, text)) = shape.at_most(rest.len()) {
+        let (now, later) = rest.split_at(size);
+        rest = later;
+        let mut arguments = MySqlArguments::default();
+        for row in now {
+            for (column, value) in columns.iter().zip(row.values()) {
+                values::bind(&mut arguments, column, value)?;
+            }
+        }
+        sqlx::query_with(text, arguments).execute(&mut *connection).await.map_err(|error| classify(&error))?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// An error in COMMIT: the server's own word is a rollback, a lost connection says nothing.
+fn commit_failure(error: &sqlx::Error) -> Failure {
+    if error.as_database_error().is_some() { classify(error) } else { Failure::Unknown }
+}

@@ -1,0 +1,73 @@
+//! Loading the rows that a batch misses: one look-up a table, in fixed shapes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::{MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use tokio::time::timeout;
+use workers::fold::{Key, Missing, Role, Values};
+
+use super::{DEADLINE, acquire, discard, fault, statements::Statements, values};
+use crate::fault::Fault;
+
+/// The rows of these keys as the database has them, `None` for each that is absent.
+///
+/// # Errors
+/// Transient or fatal, as the database says.
+pub async fn load(
+    pool: &MySqlPool,
+    role: &Role,
+    statements: &[Statements],
+    missing: Vec<Missing>,
+) -> Result<Vec<(Missing, Option<Values>)>, Fault> {
+    let mut by_table: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
+    for it in missing {
+        by_table.entry(it.table).or_default().push(it.key);
+    }
+    let mut connection = acquire(pool).await?;
+    match timeout(DEADLINE, load_tables(&mut connection, role, statements, by_table)).await {
+        Ok(Ok(rows)) => Ok(rows),
+        Ok(Err(fault)) => {
+            discard(connection);
+            Err(fault)
+        }
+        Err(_) => {
+            discard(connection);
+            Err(Fault::transient("mysql: a look-up took more than 20 s"))
+        }
+    }
+}
+
+async fn load_tables(
+    connection: &mut MySqlConnection,
+    role: &Role,
+    statements: &[Statements],
+    by_table: BTreeMap<usize, Vec<Key>>,
+) -> Result<Vec<(Missing, Option<Values>)>, Fault> {
+    let mut loaded = Vec::new();
+    for (table, keys) in by_table {
+        let (Some(declared), Some(texts)) = (role.tables.get(table), statements.get(table)) else {
+            return Err(Fault::fatal(format!("{} has no table at place {table}", role.name)));
+        };
+        let mut found: HashMap<Key, Values> = HashMap::with_capacity(keys.len());
+        let mut rest = keys.as_slice();
+        while let Some((size, text)) = texts.read.at_most(rest.len()) {
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let mut arguments = MySqlArguments::default();
+            for key in now {
+                for (column, value) in declared.key_columns().iter().zip(key.iter()) {
+                    values::bind(&mut arguments, column, value)?;
+                }
+            }
+            for row in sqlx::query_with(text, arguments).fetch_all(&mut *connection).await.map_err(|error| fault(&error))? {
+                let row = values::read_row(&texts.read_columns, &row)?;
+                found.insert(row.get(..declared.key).unwrap_or_default().into(), row);
+            }
+        }
+        loaded.extend(keys.into_iter().map(|key| {
+            let row = found.remove(&key);
+            (Missing { table, key }, row)
+        }));
+    }
+    Ok(loaded)
+}

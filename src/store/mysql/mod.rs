@@ -1,0 +1,123 @@
+//! MySQL: connections, and what an error of the database means for a lane.
+//!
+//! It knows tables only as the core declares them, and holds no statement of its own: see `statements`.
+
+pub mod flush;
+pub mod load;
+pub mod statements;
+pub mod values;
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions, Executor, MySqlConnection, MySqlPool,
+    mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions},
+    pool::PoolConnection,
+};
+
+use crate::fault::Fault;
+
+/// How long one piece of work on a connection may take before the connection is given up.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long a lane waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Every session of a worker: strict, READ COMMITTED, UTC, and cut by the server when its owner freezes.
+const SESSION: &str = "SET SESSION transaction_isolation='READ-COMMITTED', wait_timeout=5, innodb_lock_wait_timeout=5, time_zone='+00:00', \
+     sql_mode='STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+
+/// A pool of at most `connections` sessions, opened when first needed.
+pub fn pool(options: MySqlConnectOptions, connections: u32) -> MySqlPool {
+    let options = options
+        .charset("utf8mb4")
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .statement_cache_capacity(1024)
+        .disable_statement_logging();
+    MySqlPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(Duration::from_secs(4))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(SESSION).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options)
+}
+
+/// What an error of MySQL means.
+#[derive(Debug)]
+pub enum Failure {
+    /// Weather, or a standstill.
+    Fault(Fault),
+    /// A key that was taken to be new is there (1062).
+    Duplicate,
+    /// The database refuses a row for its data; the code and its meaning, without the data.
+    Refused(String),
+    /// The ledger's row carries another token or offset: this lane is no longer the owner.
+    Fenced,
+    /// The connection was lost in COMMIT: it may have happened or not.
+    Unknown,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Data errors: too long, out of range, not a value of its type, NULL where none may be, a check violated.
+const DATA: [u16; 12] = [1048, 1264, 1265, 1292, 1366, 1406, 3140, 3156, 3819, 1411, 1690, 3141];
+/// Errors that no retry mends: unknown table or column, no partition for a value, access denied, wrong number of columns.
+const STANDSTILL: [u16; 10] = [1049, 1054, 1146, 1526, 1044, 1045, 1142, 1143, 1136, 1064];
+
+/// Sorts an error of the database by what it asks for. Messages of data errors may quote the data and are left out.
+pub fn classify(error: &sqlx::Error) -> Failure {
+    let Some(database) = error.as_database_error().and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>()) else {
+        return Failure::Fault(outside(error));
+    };
+    let code = database.number();
+    match code {
+        1062 => Failure::Duplicate,
+        _ if DATA.contains(&code) => Failure::Refused(format!("the database refuses a row: error {code}")),
+        _ if STANDSTILL.contains(&code) => {
+            Failure::Fault(Fault::fatal(format!("mysql error {code}: {}: run `fleet migrate --check`", database.message())))
+        }
+        _ => Failure::Fault(Fault::transient(format!("mysql error {code}: {}", database.message()))),
+    }
+}
+
+/// An error without a code: the connection's, or a row that is not as declared.
+fn outside(error: &sqlx::Error) -> Fault {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => {
+            Fault::fatal(format!("mysql: a row is not as declared ({error}): run `fleet migrate --check`"))
+        }
+        sqlx::Error::PoolTimedOut => Fault::transient("mysql: no connection within 5 s"),
+        _ => Fault::transient(format!("mysql: {error}")),
+    }
+}
+
+/// An error as a fault; a data error outside a flush is a standstill.
+pub fn fault(error: &sqlx::Error) -> Fault {
+    match classify(error) {
+        Failure::Fault(fault) => fault,
+        Failure::Refused(line) => Fault::fatal(line),
+        other => Fault::transient(format!("mysql: {other:?}")),
+    }
+}
+
+/// A connection of the pool.
+///
+/// # Errors
+/// Transient, when none is free or none can be opened.
+pub async fn acquire(pool: &MySqlPool) -> Result<PoolConnection<sqlx::MySql>, Fault> {
+    pool.acquire().await.map_err(|error| fault(&error))
+}
+
+/// Closes a connection whose state is unknown; the server rolls back what it holds.
+pub fn discard(connection: PoolConnection<sqlx::MySql>) {
+    drop::<MySqlConnection>(connection.detach());
+}

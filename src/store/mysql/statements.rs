@@ -1,0 +1,150 @@
+//! The statements of a table, generated in this one place from its declaration, in a few fixed shapes.
+//!
+//! Fixed shapes are what MySQL's prepared statements are fast with: a text for each of a few row counts, no other.
+
+use std::collections::BTreeMap;
+
+use workers::fold::{Column, Role, Sort, Table};
+
+/// Rows of one statement, greatest first; a count of rows is cut into these.
+const SIZES: [usize; 7] = [1000, 300, 100, 30, 10, 3, 1];
+/// Keys of one look-up: past a few hundred MySQL's range optimiser gives up on lists.
+const MOST_KEYS: usize = 300;
+/// Placeholders that one prepared statement may have.
+const MOST_PLACEHOLDERS: usize = 65_535;
+
+/// The statement texts of one shape, by number of rows.
+#[derive(Debug, Default)]
+pub struct Shape(BTreeMap<usize, String>);
+
+impl Shape {
+    fn new(columns: usize, most: usize, text: impl Fn(usize) -> String) -> Self {
+        let fits = |size: &&usize| **size <= most && **size * columns <= MOST_PLACEHOLDERS;
+        Self(SIZES.iter().filter(fits).map(|size| (*size, text(*size))).collect())
+    }
+
+    /// The largest statement that takes at most this many rows: how many it takes, and its text.
+    pub fn at_most(&self, rows: usize) -> Option<(usize, &str)> {
+        self.0.range(..=rows).next_back().map(|(size, text)| (*size, text.as_str()))
+    }
+}
+
+/// The statements of one table.
+#[derive(Debug)]
+pub struct Statements {
+    /// Writes rows: upserts, plain inserts, steps or insert-if-absent, by the table's sort.
+    pub write: Shape,
+    /// Deletes by key.
+    pub delete: Shape,
+    /// Reads by key: [`Statements::read_columns`] in order.
+    pub read: Shape,
+    /// The columns that `read` gives: all, or of a history its key and last column.
+    pub read_columns: Vec<Column>,
+}
+
+impl Statements {
+    /// The statements of a table.
+    pub fn of(table: &'static Table) -> Self {
+        let read_columns = match (table.sort, table.columns.last()) {
+            (Sort::History, Some(last)) => table.key_columns().iter().chain([last]).copied().collect(),
+            _ => table.columns.to_vec(),
+        };
+        let keys = table.key;
+        Self {
+            write: Shape::new(table.columns.len(), MAX_ROWS, |rows| write(table, rows)),
+            delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), key_in(table, rows))),
+            read: Shape::new(keys, MOST_KEYS, |rows| {
+                format!("SELECT {} FROM {} WHERE {}", names(&read_columns), quote(table.name), key_in(table, rows))
+            }),
+            read_columns,
+        }
+    }
+
+    /// The statements of all tables of a role, in its order.
+    pub fn of_role(role: &Role) -> Vec<Self> {
+        role.tables.iter().map(|it| Self::of(it)).collect()
+    }
+}
+
+const MAX_ROWS: usize = SIZES[0];
+
+/// The INSERT of a table's sort, for so many rows.
+fn write(table: &Table, rows: usize) -> String {
+    let insert = format!("INSERT INTO {} ({}) VALUES {}", quote(table.name), names(table.columns), tuples(table.columns.len(), rows));
+    let first = table.columns.first().map_or_else(String::new, |it| quote(it.name));
+    let rest = table.other_columns().iter().map(|it| quote(it.name));
+    let update: Vec<String> = match table.sort {
+        Sort::History => return insert,
+        Sort::State if table.other_columns().is_empty() => vec![format!("{first} = {first}")],
+        Sort::State => rest.map(|it| format!("{it} = VALUES({it})")).collect(),
+        Sort::Counter => rest.map(|it| format!("{it} = {it} + VALUES({it})")).collect(),
+        Sort::Queue => vec![format!("{first} = {first}")],
+    };
+    format!("{insert} ON DUPLICATE KEY UPDATE {}", update.join(", "))
+}
+
+fn key_in(table: &Table, rows: usize) -> String {
+    format!("({}) IN ({})", names(table.key_columns()), tuples(table.key, rows))
+}
+
+/// `(?,?),(?,?)`.
+fn tuples(columns: usize, rows: usize) -> String {
+    let tuple = format!("({})", vec!["?"; columns].join(","));
+    vec![tuple; rows].join(",")
+}
+
+fn names(columns: &[Column]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|it| quote(it.name)).collect();
+    quoted.join(", ")
+}
+
+/// An identifier in backquotes.
+pub fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use workers::fold::Kind;
+
+    const fn column(name: &'static str) -> Column {
+        Column { name, kind: Kind::Long, nullable: false }
+    }
+    static COLUMNS: [Column; 3] = [column("a"), column("b"), column("n")];
+
+    fn table(sort: Sort) -> &'static Table {
+        Box::leak(Box::new(Table { name: "t", sort, key: 2, columns: &COLUMNS }))
+    }
+
+    #[test]
+    fn every_sort_has_its_write() {
+        let text = |sort| Statements::of(table(sort)).write.at_most(1).unwrap().1.to_owned();
+        let insert = "INSERT INTO `t` (`a`, `b`, `n`) VALUES (?,?,?)";
+        assert_eq!(text(Sort::History), insert);
+        assert_eq!(text(Sort::State), format!("{insert} ON DUPLICATE KEY UPDATE `n` = VALUES(`n`)"));
+        assert_eq!(text(Sort::Counter), format!("{insert} ON DUPLICATE KEY UPDATE `n` = `n` + VALUES(`n`)"));
+        assert_eq!(text(Sort::Queue), format!("{insert} ON DUPLICATE KEY UPDATE `a` = `a`"));
+    }
+
+    #[test]
+    fn any_count_of_rows_is_cut_into_the_few_sizes() {
+        let statements = Statements::of(table(Sort::State));
+        let mut left = 1437;
+        let mut cuts = Vec::new();
+        while let Some((size, _)) = statements.write.at_most(left) {
+            cuts.push(size);
+            left -= size;
+            if left == 0 {
+                break;
+            }
+        }
+        assert_eq!(cuts, [1000, 300, 100, 30, 3, 3, 1]);
+    }
+
+    #[test]
+    fn a_history_reads_only_its_key_and_its_body() {
+        let statements = Statements::of(table(Sort::History));
+        assert_eq!(statements.read.at_most(1).unwrap().1, "SELECT `a`, `b`, `n` FROM `t` WHERE (`a`, `b`) IN ((?,?))");
+    }
+}

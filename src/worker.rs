@@ -1,0 +1,219 @@
+//! A worker plays one role in this process: it follows the group's assignments with lanes, and ends them in order.
+//!
+//! It does no work of a lane itself.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{interval, timeout},
+};
+
+use crate::{
+    config::Config,
+    fault::Fault,
+    health::{Health, LaneHandle, Need},
+    kafka::consumer::{Consumer, Handle, Rebalance},
+    lane::{Context, Lane, Order},
+    metrics::Connections,
+};
+
+/// How long all lanes together may take to end: the whole stop stays within 30 s.
+const PARTING: Duration = Duration::from_secs(20);
+/// How often the log's end is asked for, for the lag.
+const LAG: Duration = Duration::from_secs(1);
+/// How often public keys of boards are kept alive.
+const REFRESH: Duration = Duration::from_secs(60);
+/// How often it is looked whether Redis is whole.
+const WHOLE: Duration = Duration::from_secs(2);
+/// How long the owner thread may go without a round.
+const TICK: Duration = Duration::from_secs(15);
+
+/// One lane under way.
+struct Running {
+    assignment: u64,
+    orders: watch::Sender<Order>,
+    status: LaneHandle,
+    log_end: Arc<AtomicI64>,
+    task: JoinHandle<()>,
+}
+
+/// One role being played.
+pub struct Worker {
+    context: Arc<Context>,
+    consumer: Handle,
+    health: Arc<Health>,
+    joined: Need,
+    lanes: BTreeMap<i32, Running>,
+}
+
+/// Plays a role until `stop` turns true.
+///
+/// # Errors
+/// Fatal: what keeps the role from starting.
+pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut stop: watch::Receiver<bool>) -> Result<(), Fault> {
+    let (sender, mut rebalances) = mpsc::unbounded_channel();
+    let context = Arc::new(context);
+    let (owner, consumer) =
+        Consumer::join(&config.kafka(), &config.group(context.role), &context.topic, context.settings.session_timeout, sender)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let thread = start_owner(owner, Arc::clone(&ended), &health, context.role.name)?;
+    let tending = tokio::spawn(tend_caches(Arc::clone(&context)));
+    let joined = health.need(format!("group of {}", context.role.name));
+    let mut worker = Worker { context, consumer, health, joined, lanes: BTreeMap::new() };
+    let mut lag = interval(LAG);
+    lag.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|it| *it) => break,
+            rebalance = rebalances.recv() => match rebalance {
+                Some(rebalance) => worker.follow(rebalance),
+                None => break,
+            },
+            _ = lag.tick() => worker.measure_lag(),
+        }
+    }
+    worker.end().await;
+    tending.abort();
+    ended.store(true, Ordering::SeqCst);
+    let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+    if !matches!(joined, Ok(Ok(()))) {
+        return Err(Fault::fatal("the thread of the consumer ended badly"));
+    }
+    Ok(())
+}
+
+/// The thread that polls; it says at every round that it lives.
+fn start_owner(
+    owner: Consumer,
+    ended: Arc<AtomicBool>,
+    health: &Arc<Health>,
+    role: &'static str,
+) -> Result<std::thread::JoinHandle<()>, Fault> {
+    let beat = health.beat(format!("consumer of {role}"), TICK);
+    let run = move || owner.run(&ended, || beat.tick());
+    std::thread::Builder::new()
+        .name(format!("consumer {role}"))
+        .spawn(run)
+        .map_err(|error| Fault::fatal(format!("a thread for the consumer: {error}")))
+}
+
+impl Worker {
+    fn follow(&mut self, rebalance: Rebalance) {
+        match rebalance {
+            Rebalance::Assigned(partitions) => {
+                self.context.metrics.rebalances.inc();
+                for (partition, assignment) in partitions {
+                    self.start(partition, assignment);
+                }
+                self.joined.met();
+            }
+            Rebalance::Revoked(partitions) => {
+                self.context.metrics.rebalances.inc();
+                for partition in partitions {
+                    if let Some(running) = self.lanes.remove(&partition) {
+                        // A lane that has ended by itself needs no order.
+                        let _ = running.orders.send(Order::Revoked);
+                    }
+                }
+            }
+            Rebalance::OutOfRange => self.restart_lanes(),
+        }
+        self.context.metrics.assigned_partitions.set(self.lanes.len() as i64);
+    }
+
+    /// A lost range names no partition: every lane compares the log again by claiming anew.
+    fn restart_lanes(&mut self) {
+        let lanes: Vec<(i32, u64)> = self.lanes.iter().map(|(partition, it)| (*partition, it.assignment)).collect();
+        for (partition, assignment) in lanes {
+            if let Some(running) = self.lanes.remove(&partition) {
+                let _ = running.orders.send(Order::Revoked);
+            }
+            self.consumer.unassign((partition, assignment));
+            self.start(partition, assignment);
+        }
+    }
+
+    fn start(&mut self, partition: i32, assignment: u64) {
+        let (orders, receiver) = watch::channel(Order::Work);
+        let role = self.context.role;
+        let (status, log_end) = (self.health.lane(role.name, role.topic.name, partition), Arc::new(AtomicI64::new(0)));
+        let lane = Lane {
+            context: Arc::clone(&self.context),
+            partition,
+            assignment,
+            consumer: self.consumer.clone(),
+            orders: receiver,
+            status: status.clone(),
+            log_end: Arc::clone(&log_end),
+            said: None,
+            topic_id: None,
+        };
+        let before = self.lanes.insert(partition, Running { assignment, orders, status, log_end, task: tokio::spawn(lane.run()) });
+        if let Some(before) = before {
+            let _ = before.orders.send(Order::Revoked);
+        }
+    }
+
+    /// Asks for the log's end of every lane, aside from the lanes' own work.
+    fn measure_lag(&self) {
+        for (partition, running) in &self.lanes {
+            if running.task.is_finished() {
+                continue;
+            }
+            let (consumer, status, log_end, partition) =
+                (self.consumer.clone(), running.status.clone(), Arc::clone(&running.log_end), *partition);
+            tokio::spawn(async move {
+                // A broker that does not answer leaves the last figure, and the state says why.
+                if let Ok((_, end)) = consumer.watermarks(partition).await {
+                    log_end.store(end, Ordering::Relaxed);
+                    status.log_end(end);
+                }
+            });
+        }
+        let pool = &self.context.pool;
+        self.context.metrics.connections(Connections { open: pool.size(), idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX) });
+    }
+
+    /// Ends all lanes at once, each after its batch.
+    async fn end(&mut self) {
+        for running in self.lanes.values() {
+            let _ = running.orders.send(Order::Stop);
+        }
+        let all = async {
+            for running in self.lanes.values_mut() {
+                let _ = (&mut running.task).await;
+            }
+        };
+        if timeout(PARTING, all).await.is_err() {
+            tracing::warn!(role = self.context.role.name, "some lanes did not end within 20 s; what they had in flight is rolled back");
+        }
+    }
+}
+
+/// Keeps the role's Redis keys alive and whole.
+async fn tend_caches(context: Arc<Context>) {
+    let (mut refresh, mut whole) = (interval(REFRESH), interval(WHOLE));
+    loop {
+        tokio::select! {
+            _ = refresh.tick() => context.caches.refresh().await,
+            _ = whole.tick() => match context.caches.whole().await {
+                Ok(true) => {}
+                Ok(false) => match context.caches.rebuild().await {
+                    Ok(_) => context.metrics.redis_rebuilds.inc(),
+                    Err(error) => context.cache_trouble(&error),
+                },
+                Err(error) => tracing::debug!("redis: {error}"),
+            },
+        }
+    }
+}

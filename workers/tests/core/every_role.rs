@@ -1,0 +1,91 @@
+//! What holds for every role and every topic, whatever they are.
+
+use std::collections::BTreeSet;
+
+use workers::{
+    ROLES,
+    fold::{Play, Presume, Sort, plain::can_read, text::records},
+    topics,
+};
+
+#[test]
+fn every_topic_has_a_schema_and_examples_that_fit_it() {
+    for topic in topics() {
+        assert!(topic.codec().is_ok() && topic.plain().is_ok(), "{}: the schema does not parse", topic.name);
+        let examples = records(topic, topic.examples).unwrap_or_else(|bad| panic!("{}: {bad}", topic.name));
+        assert!(!examples.is_empty(), "{} has no examples", topic.name);
+        assert_eq!(can_read(topic.schema, topic.schema), Ok(()), "{}", topic.name);
+    }
+}
+
+#[test]
+fn every_example_is_applied_by_every_role_of_its_topic() {
+    for role in ROLES {
+        let examples = records(role.topic, role.topic.examples).unwrap();
+        let mut play = Play::new(role);
+        for flush in play.batch(&examples).unwrap() {
+            assert!(flush.changes.rejects.is_empty(), "{}: {:?}", role.name, flush.changes.rejects);
+        }
+        assert!(!play.model().dump().is_empty(), "{} keeps nothing of its examples", role.name);
+    }
+}
+
+#[test]
+fn examples_come_to_the_same_rows_however_they_are_cut_loaded_or_repeated() {
+    for role in ROLES {
+        let examples = records(role.topic, role.topic.examples).unwrap();
+        let mut whole = Play::new(role);
+        whole.batch(&examples).unwrap();
+        for presume in [Presume::New, Presume::Nothing] {
+            let mut play = Play::with(role, presume, 0);
+            for example in &examples {
+                play.batch(std::slice::from_ref(example)).unwrap();
+                play.forget();
+            }
+            assert_eq!(play.model().dump(), whole.model().dump(), "{} with {presume:?}", role.name);
+            let flushes = play.batch(&examples).unwrap();
+            assert_eq!(play.model().dump(), whole.model().dump(), "{} applied its examples twice", role.name);
+            let emits: usize = flushes.iter().map(|it| it.changes.emits.len()).sum();
+            assert_eq!(emits, 0, "{} derived events of a repeat", role.name);
+        }
+    }
+}
+
+#[test]
+fn a_row_has_one_writer() {
+    for role in ROLES {
+        for table in role.tables.iter().filter(|it| it.sort != Sort::Counter) {
+            let owned = table.key_columns().iter().any(|it| it.name == role.topic.key);
+            assert!(owned, "{}: the key of {} holds no {}", role.name, table.name, role.topic.key);
+        }
+        for table in role.tables.iter().filter(|it| it.sort == Sort::Counter) {
+            assert_eq!(table.key_columns().last().map(|it| it.name), Some("lane"), "{}", table.name);
+        }
+    }
+}
+
+#[test]
+fn identities_end_with_a_hash_of_the_body() {
+    for table in ROLES.iter().flat_map(|it| it.tables).filter(|it| it.sort == Sort::History) {
+        let last = table.columns.last().map(|it| it.name);
+        assert_eq!(last, Some("body_hash"), "{}", table.name);
+        let key: Vec<&str> = table.key_columns().iter().map(|it| it.name).collect();
+        assert!(key.ends_with(&["occurred_at", "event_id"]), "{}", table.name);
+    }
+}
+
+#[test]
+fn names_are_taken_once() {
+    let mut names = BTreeSet::new();
+    for role in ROLES {
+        for name in role.tables.iter().map(|it| it.name).chain([role.ledger]) {
+            assert!(names.insert(name), "{name} is declared twice");
+        }
+        for table in role.tables {
+            let columns: BTreeSet<&str> = table.columns.iter().map(|it| it.name).collect();
+            assert_eq!(columns.len(), table.columns.len(), "{}: a column is declared twice", table.name);
+        }
+    }
+    let roles: BTreeSet<&str> = ROLES.iter().map(|it| it.name).collect();
+    assert_eq!(roles.len(), ROLES.len());
+}
