@@ -1,3 +1,5 @@
+//! Tests of the metrics' table and of series that vanish.
+
 use super::*;
 use crate::health::State;
 

@@ -1,3 +1,5 @@
+//! Tests of reading lines.
+
 use serde_json::json;
 use workers::fold::Parsed;
 
