@@ -12,7 +12,7 @@ use tokio::{
 };
 use workers::{ROLES, fold::Role};
 
-use super::{Outcome, role_flag};
+use super::{Outcome, host, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -201,9 +201,4 @@ impl Signals {
         }
         process::exit(ENDED_AT_ONCE);
     }
-}
-
-/// This machine's name, for people.
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |it| it.trim().to_owned())
 }
