@@ -265,6 +265,7 @@ impl Consumer {
         if self.courtesy.is_empty() {
             return;
         }
+        crate::failpoint_sync!("before-kafka-commit");
         let mut offsets = TopicPartitionList::new();
         for (partition, offset) in std::mem::take(&mut self.courtesy) {
             // An offset that cannot be named is none worth telling.
