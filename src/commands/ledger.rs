@@ -183,10 +183,14 @@ async fn apply(config: &Config, wanted: &Move) -> Result<Outcome, Fault> {
     let to = offset(config, &topic, wanted).await?;
     let pool = mysql::pool(config.mysql(), 2);
     let now = positions::all(&mut *mysql::acquire(&pool).await?, role).await?.into_iter().find(|it| it.partition == partition);
-    let now = now.ok_or_else(|| Fault::fatal(format!("{} has no row for partition {partition}: run `fleet migrate --check`", role.ledger)))?;
+    let now =
+        now.ok_or_else(|| Fault::fatal(format!("{} has no row for partition {partition}: run `fleet migrate --check`", role.ledger)))?;
     let (true, Some(reason)) = (wanted.accept_loss, &wanted.reason) else {
         let what = loss(&now.position, to, &topic_id);
-        return Err(Fault::fatal(format!("{} partition {partition}: {what}: say --accept-loss and --reason TEXT if it must be", role.name)));
+        return Err(Fault::fatal(format!(
+            "{} partition {partition}: {what}: say --accept-loss and --reason TEXT if it must be",
+            role.name
+        )));
     };
     let by = by();
     let (before, after) = positions::move_to(&pool, role, &Wanted { partition, to, topic_id: &topic_id, by: &by, reason }).await?;

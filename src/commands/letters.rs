@@ -232,7 +232,9 @@ async fn accept(config: &Config, pool: &MySqlPool, wanted: &Accept) -> Result<Ou
         }
     };
     if to <= from_offset {
-        return Err(Fault::fatal(format!("the breaker of {role} partition {partition} holds offset {from_offset}: --to must lie above it")));
+        return Err(Fault::fatal(format!(
+            "the breaker of {role} partition {partition} holds offset {from_offset}: --to must lie above it"
+        )));
     }
     let key = breakers::Key { role, topic, partition };
     if !breakers::accept(pool, &key, to, (&by(), &wanted.reason)).await? {
@@ -240,7 +242,10 @@ async fn accept(config: &Config, pool: &MySqlPool, wanted: &Accept) -> Result<Ou
     }
     let accepted = Accepted { role, partition, from_offset, accepted_to: to };
     config.output.one(&accepted, |it| {
-        format!("{} partition {}: records {}..{} may become letters; the lane goes on within seconds", it.role, it.partition, it.from_offset, it.accepted_to)
+        format!(
+            "{} partition {}: records {}..{} may become letters; the lane goes on within seconds",
+            it.role, it.partition, it.from_offset, it.accepted_to
+        )
     })?;
     Ok(Outcome::Fine)
 }

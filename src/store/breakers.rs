@@ -32,6 +32,18 @@ const OPEN: &str = "INSERT INTO breakers (role, topic, partition_id, opened_at, 
      ON DUPLICATE KEY UPDATE opened_at = VALUES(opened_at), from_offset = VALUES(from_offset), reason = VALUES(reason), \
      accepted_to = NULL, accepted_at = NULL, accepted_by = NULL, accept_reason = NULL";
 
+const CLOSE: &str = "DELETE FROM breakers WHERE role = ? AND topic = ? AND partition_id = ? AND accepted_to IS NULL";
+
+/// The cause is gone: what nobody accepted is no longer to be accepted.
+///
+/// # Errors
+/// As the database says.
+pub async fn close(pool: &MySqlPool, key: &Key) -> Result<(), Fault> {
+    let query = sqlx::query(CLOSE).bind(key.role).bind(&key.topic).bind(key.partition);
+    query.execute(pool).await.map_err(|error| fault(&error))?;
+    Ok(())
+}
+
 /// The breaker of a lane, if it ever opened.
 ///
 /// # Errors

@@ -20,7 +20,6 @@ use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::Headers,
 };
 use tokio::sync::mpsc::UnboundedSender;
 

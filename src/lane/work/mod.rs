@@ -64,6 +64,8 @@ pub struct Work<'l> {
     outside: Outside,
     breaker: Breaker,
     wary: u32,
+    /// Whether a breaker of this lane is open, or was when it was last worked.
+    held: bool,
     /// Held while folding and flushing; let go while waiting for better weather.
     slot: Option<OwnedSemaphorePermit>,
     flushed_at: Instant,
@@ -89,6 +91,7 @@ impl<'l> Work<'l> {
             next,
             confirmed: next,
             wary: 0,
+            held: false,
             slot: None,
             flushed_at: now.checked_sub(PACE).unwrap_or(now),
             looked_at: now,

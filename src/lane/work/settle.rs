@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use tokio::time::Instant;
-use workers::fold::{Changes, Presume, Progress, Reject, WRONG_PARTITION};
+use workers::fold::{Changes, Missing, Presume, Progress, Reject, Values, WRONG_PARTITION};
 
 use super::{Advance, Batch, Cause, End, Failure, Fault, Letter, MOST_BYTES, Retry, State, Step, WARY, Work, load, remember};
 
@@ -23,9 +23,10 @@ impl Work<'_> {
     /// Folds and flushes a batch, however many transactions that takes.
     pub(super) async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
         self.context.metrics.batch_size.observe(batch.records.len() as f64);
-        let mut ranges = vec![0..batch.records.len()];
+        let whole = 0..batch.records.len();
+        let mut ranges = Vec::from([whole]);
         while let Some(range) = ranges.pop() {
-            match self.attempt(&mut batch, range.clone()).await? {
+            match self.attempt(&batch, range.clone()).await? {
                 Settled::Done(done) if range.start + done < range.end => ranges.push(range.start + done..range.end),
                 Settled::Done(_) => {}
                 Settled::Refused(reason) => ranges.extend(bisect(&mut batch, range, reason)),
@@ -42,69 +43,70 @@ impl Work<'_> {
     }
 
     /// One transaction's worth of a range, or why it cannot be had.
-    pub(super) async fn attempt(&mut self, batch: &mut Batch, range: Range<usize>) -> Result<Settled, End> {
-        let entries = batch.entries.get(range.clone()).unwrap_or_default();
+    async fn attempt(&mut self, batch: &Batch, range: Range<usize>) -> Result<Settled, End> {
         let records = batch.records.get(range.clone()).unwrap_or_default();
-        let folding = Instant::now();
-        loop {
-            match self.fold.advance(entries) {
-                Progress::Done | Progress::Full => break,
-                Progress::Missing(missing) => {
-                    for (missing, row) in self.load(missing).await? {
-                        self.fold.hold(missing, row);
-                    }
-                }
-            }
-        }
-        self.context.metrics.step(Step::Fold).observe(folding.elapsed().as_secs_f64());
+        let changes = self.fold_range(batch, range.clone()).await?;
         let done = self.fold.done();
-        let changes = self.fold.take();
-        if changes.rejects.iter().any(|(_, it)| it.reason == WRONG_PARTITION) {
-            self.lane.check_partitions().await?;
-        }
-        let mut verdicts = vec![false; done];
-        changes.rejects.iter().for_each(|(place, _)| verdicts.iter_mut().skip(*place).take(1).for_each(|it| *it = true));
+        let Some(last) = records.get(done.saturating_sub(1)) else { return Ok(Settled::Done(done)) };
         let mut breaker = self.breaker.clone();
-        if let Some(place) = breaker.admit(records.iter().map(|it| it.offset).zip(verdicts)) {
+        let rejected = |place: usize| changes.rejects.iter().any(|(at, _)| *at == place);
+        let verdicts = records.iter().take(done).enumerate().map(|(place, it)| (it.offset, rejected(place)));
+        if let Some(place) = breaker.admit(verdicts) {
             self.fold.undo();
             return Ok(Settled::Tripped(place));
         }
         crate::failpoint!("after-fold");
-        let Some(last) = records.get(done.saturating_sub(1)) else { return Ok(Settled::Done(done)) };
         let letters = letters(batch, range.start, &changes);
         let next = last.offset + 1;
         self.wait_for_room().await?;
         let advance = self.advance(&changes, next, Some(remember(last)))?;
-        match self.flush(&advance, &changes, &letters).await? {
-            None => {
-                self.fold.settle();
-                self.breaker = breaker;
-                self.account(batch, range.start..range.start + done, &changes);
-                self.hand_over(changes, next)?;
-                Ok(Settled::Done(done))
+        if let Some(failure) = self.flush(&advance, &changes, &letters).await? {
+            return Ok(self.take_back(failure));
+        }
+        self.fold.settle();
+        self.breaker = breaker;
+        self.account(batch, range.start..range.start + done, &changes);
+        let clean = changes.rejects.is_empty();
+        self.hand_over(changes, next)?;
+        if clean {
+            self.forget_breaker().await?;
+        }
+        Ok(Settled::Done(done))
+    }
+
+    /// Folds a range as far as the lane's memory goes, loading what it misses.
+    async fn fold_range(&mut self, batch: &Batch, range: Range<usize>) -> Result<Changes, End> {
+        let entries = batch.entries.get(range).unwrap_or_default();
+        let folding = Instant::now();
+        while let Progress::Missing(missing) = self.fold.advance(entries) {
+            for (missing, row) in self.load(missing).await? {
+                self.fold.hold(missing, row);
             }
-            Some(Failure::Duplicate) if self.wary == 0 => {
-                self.fold.undo();
+        }
+        self.context.metrics.step(Step::Fold).observe(folding.elapsed().as_secs_f64());
+        let changes = self.fold.take();
+        if changes.rejects.iter().any(|(_, it)| it.reason == WRONG_PARTITION) {
+            self.lane.check_partitions().await?;
+        }
+        Ok(changes)
+    }
+
+    /// Nothing of the range happened: what the failure asks for instead.
+    fn take_back(&mut self, failure: Failure) -> Settled {
+        self.fold.undo();
+        match failure {
+            Failure::Duplicate if self.wary == 0 => {
                 self.wary = WARY;
                 self.fold.presume(Presume::Nothing);
-                Ok(Settled::Done(0))
+                Settled::Done(0)
             }
-            Some(Failure::Refused(reason)) => {
-                self.fold.undo();
-                Ok(Settled::Refused(reason))
-            }
-            Some(_) => {
-                self.fold.undo();
-                Ok(Settled::Refused("the database refuses a row: its key is there already".to_owned()))
-            }
+            Failure::Refused(reason) => Settled::Refused(reason),
+            _ => Settled::Refused("the database refuses a row: its key is there already".to_owned()),
         }
     }
 
     /// The rows that a batch misses, through any weather.
-    pub(super) async fn load(
-        &mut self,
-        missing: Vec<workers::fold::Missing>,
-    ) -> Result<Vec<(workers::fold::Missing, Option<workers::fold::Values>)>, End> {
+    async fn load(&mut self, missing: Vec<Missing>) -> Result<Vec<(Missing, Option<Values>)>, End> {
         let mut retry = Retry::default();
         loop {
             match load(&self.context.pool, self.context.role, &self.context.statements, missing.clone()).await {
