@@ -2,7 +2,7 @@
 //!
 //! It reads the tree and the core's declarations, no server.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot read the tree fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot read the tree fails")]
 
 use std::{
     collections::BTreeSet,
