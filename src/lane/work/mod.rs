@@ -114,6 +114,8 @@ impl<'l> Work<'l> {
         self.remember_breaker().await?;
         self.lane.state(State::Idle, "");
         loop {
+            // Whatever flushed last, an idle lane among them, leaves its slot to the others.
+            self.slot = None;
             self.look().await?;
             if !self.gather().await? {
                 self.rest().await?;
@@ -127,7 +129,6 @@ impl<'l> Work<'l> {
                 Err(Obstacle::Wait(fault)) => self.wait_for_schema(fault).await?,
                 Err(obstacle) => return Err(self.obstacle_end(obstacle)),
             }
-            self.slot = None;
         }
     }
 
