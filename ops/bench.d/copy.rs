@@ -6,6 +6,9 @@ use workers::{ROLES, fold::Role};
 use crate::{
     drain::{self, Goals},
     events::Amount,
+    figures::Figures,
+    stage::Stage,
+    takeover,
 };
 
 /// What to copy.
@@ -16,6 +19,9 @@ pub struct Args {
     /// How often
     #[arg(long, value_name = "N", default_value_t = 1)]
     runs: u32,
+    /// Instead, kill one of two workers in mid-load, and time the other
+    #[arg(long)]
+    kill: bool,
 }
 
 const GOALS: Goals = Goals { events: 60_000.0, share: 0.6, cpu: 8.0, rss: 150.0 };
@@ -25,7 +31,17 @@ const GOALS: Goals = Goals { events: 60_000.0, share: 0.6, cpu: 8.0, rss: 150.0 
 /// # Errors
 /// What kept it from measuring.
 pub async fn run(config: &Config, args: &Args) -> Result<Outcome, Fault> {
-    drain::runs(config, role()?, (args.amount, args.runs), Some(GOALS)).await
+    if args.kill { kill(config, args).await } else { drain::runs(config, role()?, (args.amount, args.runs), Some(GOALS)).await }
+}
+
+async fn kill(config: &Config, args: &Args) -> Result<Outcome, Fault> {
+    let mut figures = Figures::default();
+    for _ in 0..args.runs {
+        figures.next_run();
+        takeover::run(&Stage::build(config, role()?).await?, args.amount, &mut figures).await?;
+    }
+    figures.print(config.output)?;
+    Ok(Outcome::Fine)
 }
 
 fn role() -> Result<&'static Role, Fault> {

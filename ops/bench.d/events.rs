@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_avro_fast::ser::SerializerConfig;
 use uuid::Builder;
 use workers::{
-    fold::{Role, Time, Topic, plain::PlainEvent},
+    fold::{Role, Time, Topic},
     simulate::{self, Plan, Simulated},
 };
 
@@ -67,7 +67,7 @@ pub async fn produce(stage: &Stage, plan: Plan) -> Result<(), Fault> {
     let bar = stage.config.output.bar("produced", plan.events);
     let sending = move || {
         for (number, event) in stream.enumerate() {
-            send(&bulk, event)?;
+            send(&bulk, &event)?;
             if number % 1024 == 0 {
                 bar.set_position(number as u64);
             }
@@ -82,9 +82,8 @@ pub async fn produce(stage: &Stage, plan: Plan) -> Result<(), Fault> {
 ///
 /// # Errors
 /// The brokers' own.
-pub fn send(bulk: &Bulk, event: Simulated) -> Result<(), Fault> {
-    let Simulated { key, datum, occurred_at } = event;
-    bulk.send(&PlainEvent { key, datum, occurred_at })
+pub fn send(bulk: &Bulk, event: &Simulated) -> Result<(), Fault> {
+    bulk.send(&event.key, &event.datum)
 }
 
 /// An event of the topic bench-copy.

@@ -2,15 +2,20 @@
 //!
 //! It is built with the feature `bench` alone, and is no part of what is deployed.
 
+mod catchup;
 mod clock;
 mod copy;
 mod drain;
 mod events;
 mod figures;
+mod latency;
 mod limit;
 mod machine;
+mod probe;
 mod scrape;
 mod stage;
+mod takeover;
+mod watchers;
 mod worker;
 
 use std::{io, process::ExitCode};
@@ -53,6 +58,10 @@ enum Command {
     Drain(drain::Args),
     /// One event, one row, as other systems are measured; with --kill the time until others take over
     Copy(copy::Args),
+    /// At a steady rate: from produced to visible in MySQL and in Redis
+    Latency(latency::Args),
+    /// A backlog while events keep arriving: until nothing is behind, and how fresh then
+    Catchup(catchup::Args),
 }
 
 fn main() -> ExitCode {
@@ -67,17 +76,25 @@ fn main() -> ExitCode {
 
 fn start() -> Result<Outcome, Fault> {
     let cli = Cli::parse();
-    let config = Config::new(cli.config, std::env::vars())?;
-    tracing_subscriber::fmt().with_env_filter(config.log.as_str()).with_writer(io::stderr).init();
+    let config = Config::new(cli.config, own_variables(&cli.command).chain(std::env::vars()))?;
+    tracing_subscriber::fmt().with_env_filter(format!("{},rdkafka=off", config.log)).with_writer(io::stderr).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::fatal)?;
     let done = runtime.block_on(run(&config, cli.command));
     runtime.shutdown_background();
     done
 }
 
+/// Producers that wait for nothing else linger for 5 ms, as is usual, where it is timed what they produce.
+fn own_variables(command: &Command) -> impl Iterator<Item = (String, String)> {
+    let timed = matches!(command, Command::Latency(_) | Command::Catchup(_)) && std::env::var_os("FLEET_KAFKA_LINGER_MS").is_none();
+    timed.then(|| ("FLEET_KAFKA_LINGER_MS".to_owned(), "5".to_owned())).into_iter()
+}
+
 async fn run(config: &Config, command: Command) -> Result<Outcome, Fault> {
     match command {
         Command::Drain(args) => drain::run(config, &args).await,
         Command::Copy(args) => copy::run(config, &args).await,
+        Command::Latency(args) => latency::run(config, &args).await,
+        Command::Catchup(args) => catchup::run(config, &args).await,
     }
 }

@@ -1,8 +1,8 @@
 //! A worker's metrics as it serves them, and quantiles of its histograms.
 //!
-//! Counters are those of a worker started for one measurement, so nothing is subtracted.
+//! It knows no metric by name.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// The series of one scrape: their text up to the value, and the value.
 #[derive(Default)]
@@ -23,13 +23,11 @@ impl Scrape {
         self.of(metric, label).map(|(_, value)| value).sum()
     }
 
-    /// The values of a metric by one of its labels.
-    pub fn by(&self, metric: &str, label: &str) -> BTreeMap<String, f64> {
-        let mut sums = BTreeMap::new();
-        for (series, value) in self.of(metric, "") {
-            *sums.entry(label_of(series, label).to_owned()).or_insert(0.0) += value;
-        }
-        sums
+    /// What was added since an earlier scrape.
+    pub fn minus(&self, before: &Self) -> Self {
+        let before: HashMap<&str, f64> = before.series.iter().map(|(series, value)| (series.as_str(), *value)).collect();
+        let added = |(series, value): &(String, f64)| (series.clone(), value - before.get(series.as_str()).copied().unwrap_or_default());
+        Self { series: self.series.iter().map(added).collect() }
     }
 
     /// A histogram's quantile in seconds, as Prometheus interpolates it; 0 where nothing was observed.
@@ -63,8 +61,9 @@ impl Scrape {
 }
 
 fn label_of<'s>(series: &'s str, label: &str) -> &'s str {
-    let value = series.split_once(&format!("{label}=\"")).map_or("", |(_, rest)| rest);
-    value.split_once('"').map_or("", |(value, _)| value)
+    let labels = series.split_once('{').map_or("", |(_, labels)| labels);
+    let value = labels.split(',').find_map(|it| it.strip_prefix(label)?.strip_prefix("=\""));
+    value.and_then(|it| it.split_once('"')).map_or("", |(value, _)| value)
 }
 
 #[cfg(test)]
@@ -73,12 +72,12 @@ mod tests {
 
     #[test]
     fn quantiles_lie_between_the_bounds_of_their_bucket() {
-        let text = "# HELP x\nx_bucket{le=\"0.1\",step=\"a\"} 50\nx_bucket{le=\"0.2\",step=\"a\"} 100\nx_bucket{le=\"+Inf\",step=\"a\"} 100\n\
+        let text = "# HELP x\nx_bucket{role=\"r\",le=\"0.1\",step=\"a\"} 50\nx_bucket{le=\"0.2\",step=\"a\"} 100\nx_bucket{le=\"+Inf\",step=\"a\"} 100\n\
                     x_count{step=\"a\"} 100\n";
         let scrape = Scrape::parse(text);
         assert!((scrape.quantile("x", "step=\"a\"", 0.75) - 0.15).abs() < 1e-9);
         assert!((scrape.quantile("x", "step=\"a\"", 0.5) - 0.1).abs() < 1e-9);
         assert_eq!(scrape.quantile("x", "step=\"b\"", 0.5), 0.0);
-        assert_eq!(scrape.by("x_count", "step")["a"], 100.0);
+        assert_eq!(scrape.minus(&scrape).sum("x_count", ""), 0.0);
     }
 }

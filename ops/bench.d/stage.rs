@@ -99,6 +99,16 @@ impl Stage {
         Ok(Progress { applied: number(0)?, confirmed: number(1)? })
     }
 
+    /// Partitions that a worker has claimed.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn claimed(&self) -> Result<i64, Fault> {
+        let text = format!("SELECT COUNT(next_offset) FROM {}", quote(self.role.ledger));
+        let row = sqlx::query(&text).fetch_one(&self.pool).await.map_err(|it| mysql::fault(&it))?;
+        row.try_get(0).map_err(|it| mysql::fault(&it))
+    }
+
     /// Rows sent to the role's tables so far, committed or not, as the database counts them.
     ///
     /// # Errors

@@ -26,12 +26,12 @@ show_board() {
   heading "The board $board of all time: Redis beside MySQL"
   in_redis=$(redis-cli -u "$FLEET_REDIS_URL" ZREVRANGE "leaderboard:$board:all" 0 9)
   in_mysql=$(sql "SELECT user_id FROM leaderboard_ranks WHERE category = '$board' AND timeframe = 'all' ORDER BY position LIMIT 10" "$database")
-  places=$(paste <(echo "$in_redis") <(echo "$in_mysql") | awk 'NF == 2 { printf "%sROW(%d, %s, %s)", n++ ? ", " : "", n + 1, $1, $2 }')
+  places=$(paste <(echo "$in_redis") <(echo "$in_mysql") | awk 'NF == 2 { n++; printf "%sROW(%d, %s, %s)", (n > 1 ? ", " : ""), n, $1, $2 }')
   [ -n "$places" ] || { failed_check "there is no such board"; return; }
   table "WITH places (place, r, m) AS (VALUES $places), ranks AS
     (SELECT * FROM leaderboard_ranks WHERE category = '$board' AND timeframe = 'all')
-    SELECT place, a.user_id AS 'Redis: user', a.user_name AS name, a.score / 100 AS wpm, a.competition_rank AS 'rank',
-           '' AS ' ', b.user_id AS 'MySQL: user', b.user_name AS name, b.score / 100 AS wpm, b.competition_rank AS 'rank'
+    SELECT place, a.user_id AS 'Redis: user', a.user_name AS name, ROUND(a.score / 100, 2) AS wpm, a.competition_rank AS 'rank',
+           '' AS ' ', b.user_id AS 'MySQL: user', b.user_name AS name, ROUND(b.score / 100, 2) AS wpm, b.competition_rank AS 'rank'
     FROM places JOIN ranks a ON a.user_id = r JOIN ranks b ON b.user_id = m ORDER BY place"
   [ "$(ranks_of "$in_redis")" = "$(ranks_of "$in_mysql")" ] || failed_check "the two boards differ"
 }

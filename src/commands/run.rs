@@ -12,7 +12,7 @@ use tokio::{
 };
 use workers::{ROLES, fold::Role};
 
-use super::{Outcome, role_flag};
+use super::{Outcome, host, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -130,6 +130,7 @@ async fn context(
         return Ok(None);
     }
     answered.met();
+    shared.metrics.promise(role.name, role.topic.freshness_ms);
     let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
     Ok(Some(Context {
         role,
@@ -200,9 +201,4 @@ impl Signals {
         }
         process::exit(ENDED_AT_ONCE);
     }
-}
-
-/// This machine's name, for people.
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |it| it.trim().to_owned())
 }

@@ -1,3 +1,5 @@
+//! Tests of configuration: flags, variables, files.
+
 use clap::Parser;
 
 use super::*;

@@ -20,7 +20,7 @@ use rdkafka::{
 };
 use workers::fold::{ENVELOPE, MAX_MESSAGE_BYTES, Topic, envelope};
 
-use super::admin::Admin;
+use super::{admin::Admin, quiet::Quiet};
 use crate::{config::Config, fault::Fault, registry::Registry};
 
 /// How long an event may wait for its acknowledgement, in milliseconds.
@@ -56,15 +56,11 @@ struct Context(Arc<Acks>);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        if (level as i32) <= (RDKafkaLogLevel::Error as i32) {
-            tracing::warn!(target: "kafka", fac, "{message}");
-        } else {
-            tracing::debug!(target: "kafka", fac, "{message}");
-        }
+        Quiet.log(level, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "kafka", "{error}: {reason}");
+        Quiet.error(error, reason);
     }
 }
 

@@ -23,7 +23,7 @@ impl Database {
         let name = format!("fleet_redis_{:08x}", rand::random::<u32>());
         on(&url, &format!("CREATE DATABASE {name}")).await;
         let (server, _) = url.rsplit_once('/').unwrap();
-        let pool = fleet::store::mysql::pool(&format!("{server}/{name}"), 4).unwrap();
+        let pool = fleet::store::mysql::pool(format!("{server}/{name}").parse().unwrap(), 4);
         pool.execute(TABLES).await.unwrap();
         Self { url, name, pool }
     }
@@ -46,7 +46,7 @@ impl Drop for Database {
 }
 
 async fn on(url: &str, statement: &str) {
-    let pool = fleet::store::mysql::pool(url, 1).unwrap();
+    let pool = fleet::store::mysql::pool(url.parse().unwrap(), 1);
     pool.execute(statement).await.unwrap();
     pool.close().await;
 }

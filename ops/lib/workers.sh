@@ -1,17 +1,16 @@
 # shellcheck shell=bash
-# The demo's workers: started, killed, started again, stopped, each by its process id. Sourced by ops/demo.
-# It starts nothing but `fleet run`, and ends nothing that does not carry its mark.
+# Workers of a script, in its folder `workers_dir`: started, killed, started again, stopped, each by its process id.
+# It starts nothing but `fleet run`, and ends nothing that does not carry its mark. The script that sources it says what `say` does.
 # shellcheck disable=SC2154
 
-demo_dir=$run_dir/demo
 # Those that Prometheus looks at (ops/prometheus/targets.json).
 ports=(9464 9465 9466 9467 9468 9469 9470 9471 9472 9473)
 
-pid_of() { cat "$demo_dir/$1-$2.pid" 2>/dev/null; }
+pid_of() { cat "$workers_dir/$1-$2.pid" 2>/dev/null; }
 
 # A recorded process that does not carry the mark is not ours, and is never touched.
 is_ours() { # PID
-  grep -qszxF "FLEET_DEMO_WORKER=$demo_dir" "/proc/$1/environ"
+  grep -qszxF "FLEET_OPS_WORKER=$workers_dir" "/proc/$1/environ"
 }
 
 free_port() {
@@ -24,12 +23,11 @@ free_port() {
 
 start_worker() { # ROLE NUMBER
   local name=$1-$2 port
-  mkdir -p "$demo_dir"
+  mkdir -p "$workers_dir"
   port=$(free_port)
-  : >"$demo_dir/$name.log"
-  FLEET_DEMO_WORKER=$demo_dir FLEET_HTTP=127.0.0.1:$port FLEET_LOG=info "$fleet" run --role "$1" >"$demo_dir/$name.log" 2>&1 </dev/null &
-  echo $! >"$demo_dir/$name.pid"
-  clear_bar
+  : >"$workers_dir/$name.log"
+  FLEET_OPS_WORKER=$workers_dir FLEET_HTTP=127.0.0.1:$port FLEET_LOG=info "$fleet" run --role "$1" >"$workers_dir/$name.log" 2>&1 </dev/null &
+  echo $! >"$workers_dir/$name.pid"
   say worker "$2 of $1: process $!"
   await_port "$name" $!
 }
@@ -37,9 +35,9 @@ start_worker() { # ROLE NUMBER
 # Until it listens, so that the next one takes another port.
 await_port() { # NAME PID
   local end=$((SECONDS + 30))
-  until grep -q 'serving metrics and health at' "$demo_dir/$1.log"; do
-    kill -0 "$2" 2>/dev/null || die "a worker ended at once: $(tail -n 1 "$demo_dir/$1.log")"
-    [ "$SECONDS" -lt "$end" ] || die "a worker does not serve HTTP after 30 s (log: $demo_dir/$1.log)"
+  until grep -q 'serving metrics and health at' "$workers_dir/$1.log"; do
+    kill -0 "$2" 2>/dev/null || die "a worker ended at once: $(tail -n 1 "$workers_dir/$1.log")"
+    [ "$SECONDS" -lt "$end" ] || die "a worker does not serve HTTP after 30 s (log: $workers_dir/$1.log)"
     sleep 0.05
   done
 }
@@ -49,7 +47,7 @@ address_of() { sed -n 's,.*serving metrics and health at \(http://[0-9.:]*\).*,\
 # Until every one has joined its group and reached its servers.
 await_workers() {
   local log end=$((SECONDS + 60))
-  for log in "$demo_dir"/*-[12].log; do
+  for log in "$workers_dir"/*-[12].log; do
     until curl -sf -m 3 -o /dev/null "$(address_of "$log")/readyz"; do
       workers_live || die "a worker ended: $(last_words)"
       [ "$SECONDS" -lt "$end" ] || die "a worker is not ready after 60 s: $(curl -s -m 3 "$(address_of "$log")/readyz") (log: $log)"
@@ -60,7 +58,7 @@ await_workers() {
 
 workers_live() {
   local file
-  for file in "$demo_dir"/*.pid; do
+  for file in "$workers_dir"/*.pid; do
     dead=$file
     kill -0 "$(<"$file")" 2>/dev/null || return 1
   done
@@ -77,10 +75,10 @@ kill_worker() { # ROLE NUMBER
 
 stop_workers() {
   local file pid end=$((SECONDS + 35))
-  for file in "$demo_dir"/*.pid; do
+  for file in "$workers_dir"/*.pid; do
     [ -f "$file" ] && pid=$(<"$file") && is_ours "$pid" && kill -TERM "$pid"
   done
-  for file in "$demo_dir"/*.pid; do
+  for file in "$workers_dir"/*.pid; do
     [ -f "$file" ] || continue
     pid=$(<"$file")
     while is_ours "$pid" && [ "$SECONDS" -lt "$end" ]; do sleep 0.1; done
@@ -92,5 +90,5 @@ stop_workers() {
 # Of a run that was itself killed.
 end_leftover_workers() {
   stop_workers
-  rm -f "$demo_dir"/*.log
+  rm -f "$workers_dir"/*.log
 }
