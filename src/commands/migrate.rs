@@ -31,6 +31,7 @@ struct Line {
     what: &'static str,
     name: String,
     parts: usize,
+    state: &'static str,
 }
 
 /// Applies, or names, what the database lacks.
@@ -40,15 +41,22 @@ struct Line {
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let pool = mysql::pool(config.mysql(), 2);
     let lacks = if args.check { migrations::lacks(&pool).await? } else { migrations::apply(&pool).await? };
-    let missing = !lacks.is_empty();
-    let migrations = lacks.migrations.into_iter().map(|name| Line { what: "migration", name, parts: 1 });
-    let months = lacks.months.into_iter().map(|(name, parts)| Line { what: "months", name, parts: parts.len() });
-    let lines: Vec<Line> = migrations.chain(months).collect();
-    let state: fn(&Line) -> String = if args.check { |_| "missing".to_owned() } else { |_| "made".to_owned() };
+    let damaged = !lacks.lanes.is_empty();
+    let missing = damaged || (args.check && !lacks.is_empty());
+    let state = if args.check { "missing" } else { "made" };
+    let migrations = lacks.migrations.into_iter().map(|name| Line { what: "migration", name, parts: 1, state });
+    let months = lacks.months.into_iter().map(|(name, parts)| Line { what: "months", name, parts: parts.len(), state });
+    let lanes = lacks.lanes.into_iter().map(|(ledger, partition)| (format!("{ledger} {partition}"), "missing"));
+    let lanes = lanes.map(|(name, state)| Line { what: "ledger row", name, parts: 1, state });
+    let lines: Vec<Line> = migrations.chain(months).chain(lanes).collect();
     config.output.rows(
         &lines,
-        &[("what", |it| it.what.to_owned()), ("name", |it| it.name.clone()), ("parts", |it| it.parts.to_string()), ("state", state)],
+        &[("what", |it| it.what.to_owned()), ("name", |it| it.name.clone()), ("parts", |it| it.parts.to_string()), ("state", |it| it.state.to_owned())],
     )?;
-    config.output.remark(if missing && args.check { "run `fleet migrate`" } else { "the database is up to date" });
-    Ok(Outcome::trouble_if(|| args.check && missing))
+    config.output.remark(match (damaged, missing) {
+        (true, _) => "rows of a ledger are lost: give them back from a backup of the database, nothing else knows them",
+        (false, true) => "run `fleet migrate`",
+        (false, false) => "the database is up to date",
+    });
+    Ok(Outcome::trouble_if(|| missing))
 }

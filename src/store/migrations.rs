@@ -6,9 +6,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, migrate::Migrator};
 use time::OffsetDateTime;
-use workers::fold::{Day, Time};
+use workers::{
+    ROLES,
+    fold::{Day, Time},
+};
 
-use super::mysql::{fault, statements::quote};
+use super::{
+    mysql::{acquire, fault, statements::quote},
+    positions,
+};
 use crate::fault::Fault;
 
 /// Every migration, compiled in.
@@ -32,12 +38,14 @@ pub struct Lacks {
     pub migrations: Vec<String>,
     /// Tables whose months must be made: the table and the partitions.
     pub months: Vec<(String, Vec<String>)>,
+    /// Ledgers without a row for a partition: that is damage, which nothing here mends.
+    pub lanes: Vec<(&'static str, i32)>,
 }
 
 impl Lacks {
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty() && self.months.is_empty()
+        self.migrations.is_empty() && self.months.is_empty() && self.lanes.is_empty()
     }
 }
 
@@ -59,9 +67,22 @@ pub async fn check(pool: &MySqlPool) -> Result<(), Fault> {
 /// Fatal: the database is ahead of this version; transient, as the database says.
 pub async fn lacks(pool: &MySqlPool) -> Result<Lacks, Fault> {
     let migrations = missing(pool).await?;
-    let months = if migrations.is_empty() { missing_months(pool).await? } else { Vec::new() };
+    if !migrations.is_empty() {
+        return Ok(Lacks { migrations, ..Lacks::default() });
+    }
     let names = |(table, parts): (String, Vec<(String, String)>)| (table, parts.into_iter().map(|(name, _)| name).collect());
-    Ok(Lacks { migrations, months: months.into_iter().map(names).collect() })
+    let months = missing_months(pool).await?.into_iter().map(names).collect();
+    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
+}
+
+/// Partitions of a role's topic that its ledger has no row for.
+async fn missing_lanes(pool: &MySqlPool) -> Result<Vec<(&'static str, i32)>, Fault> {
+    let mut missing = Vec::new();
+    for role in ROLES {
+        let found: Vec<i32> = positions::all(&mut *acquire(pool).await?, role).await?.into_iter().map(|it| it.partition).collect();
+        missing.extend((0..role.topic.partitions).filter(|it| !found.contains(it)).map(|it| (role.ledger, it)));
+    }
+    Ok(missing)
 }
 
 /// Applies what is missing, and makes the months.
@@ -90,7 +111,7 @@ async fn apply_locked(pool: &MySqlPool, connection: &mut MySqlConnection) -> Res
             .map_err(|error| fault(&error).during(format!("months of {table}")))?;
         months.push((table, parts.into_iter().map(|(name, _)| name).collect()));
     }
-    Ok(Lacks { migrations, months })
+    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
 }
 
 /// Two `fleet migrate` at once wait for each other.

@@ -74,6 +74,7 @@ impl Log {
     pub fn new(brokers: &str, runtime: Arc<Runtime>) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("group.id", "fleet-tests").set("enable.auto.commit", "false");
+        config.set("topic.metadata.refresh.interval.ms", "1000");
         let consumer = config.create().expect("a consumer");
         let admin = config.create().expect("an admin client");
         let mut config = ClientConfig::new();
@@ -82,6 +83,7 @@ impl Log {
             .set("enable.idempotence", "true")
             .set("linger.ms", "2")
             .set("message.timeout.ms", "120000");
+        config.set("topic.metadata.refresh.interval.ms", "1000");
         config.set("message.max.bytes", "9000000").set("queue.buffering.max.kbytes", "262144");
         Self { runtime, producer: config.create().expect("a producer"), consumer, admin }
     }
