@@ -29,7 +29,7 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// The flags that every command takes. Each has a variable; the defaults are the servers of `ops/stack`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Kafka brokers, host:port, separated by commas. FLEET_KAFKA_<PROPERTY> sets any other property of the
+    /// Kafka brokers, host:port, separated by commas. `FLEET_KAFKA_<PROPERTY>` sets any other property of the
     /// Kafka client: FLEET_KAFKA_SECURITY_PROTOCOL=SASL_SSL is security.protocol
     #[arg(long, global = true, help_heading = SERVERS, env = "FLEET_BROKERS", value_name = "LIST", default_value = "127.0.0.1:29090")]
     brokers: String,
@@ -247,6 +247,10 @@ fn mysql_options(url: &ServerUrl) -> Result<MySqlConnectOptions, Fault> {
     let options = MySqlConnectOptions::from_str(url.secret()).map_err(|_| url.bad("FLEET_MYSQL_URL", "has an unknown option"))?;
     if options.get_database().is_none_or(str::is_empty) {
         return Err(url.bad("FLEET_MYSQL_URL", "names no database"));
+    }
+    for (option, file) in url.parameters().filter(|(option, _)| ["ssl-ca", "ssl-cert", "ssl-key"].contains(&option.as_str())) {
+        std::fs::File::open(&file)
+            .map_err(|it| url.bad("FLEET_MYSQL_URL", &format!("names a file in {option} that cannot be read: {it}")))?;
     }
     Ok(options)
 }

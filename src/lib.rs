@@ -14,4 +14,5 @@ pub mod output;
 pub mod registry;
 pub mod retry;
 pub mod store;
+pub mod verify;
 pub mod worker;

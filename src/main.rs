@@ -20,6 +20,9 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What libraries say of connections that lanes replace by themselves.
+const QUIET: &str = "sqlx_core=warn";
+
 /// A command that could not run.
 const COULD_NOT: u8 = 2;
 
@@ -48,7 +51,7 @@ fn start() -> anyhow::Result<Outcome> {
 }
 
 fn log(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log).context("FLEET_LOG: not a list of levels")?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log)).context("FLEET_LOG: not a list of levels")?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Lines => lines.init(),

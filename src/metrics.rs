@@ -32,6 +32,8 @@ metrics! {
     lag_records: IntGaugeVec = "fleet_consumer_lag_records" [role, topic, partition];
     /// Age of the partition's oldest record that is not projected yet; 0 at the log's end.
     lag_seconds: GaugeVec = "fleet_consumer_lag_seconds" [role, topic, partition];
+    /// Time from produced to visible that a role promises.
+    promised_freshness: GaugeVec = "fleet_promised_freshness_seconds" [role];
     /// 1 for the state that the partition's lane is in.
     lane_state: IntGaugeVec = "fleet_lane_state" [role, topic, partition, state];
     /// Partitions that the group has assigned to this worker.
@@ -78,6 +80,11 @@ impl Metrics {
     /// The handles of a role.
     pub fn role(&self, role: &'static str) -> RoleMetrics {
         RoleMetrics::new(self, role)
+    }
+
+    /// States what a role promises, for alerts to compare its lag with.
+    pub fn promise(&self, role: &'static str, freshness_ms: u32) {
+        self.promised_freshness.with_label_values(&[role]).set(f64::from(freshness_ms) / 1000.0);
     }
 
     /// The gauges of one partition. They vanish when the last handle of the partition is dropped.

@@ -211,7 +211,9 @@ async fn tend_caches(context: Arc<Context>) {
             _ = whole.tick() => match context.caches.whole().await {
                 Ok(true) => {}
                 Ok(false) => match context.caches.rebuild().await {
-                    Ok(_) => context.metrics.redis_rebuilds.inc(),
+                    Ok(Some(_)) => context.metrics.redis_rebuilds.inc(),
+                    // Another worker did it.
+                    Ok(None) => {}
                     Err(error) => context.cache_trouble(&error),
                 },
                 Err(error) => tracing::debug!("redis: {error}"),

@@ -68,12 +68,7 @@ pub async fn run(config: &Config, args: &Args) -> Result<Outcome, Fault> {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn runs(
-    config: &Config,
-    role: &'static Role,
-    (amount, runs): (Amount, u32),
-    goals: Option<Goals>,
-) -> Result<Outcome, Fault> {
+pub async fn runs(config: &Config, role: &'static Role, (amount, runs): (Amount, u32), goals: Option<Goals>) -> Result<Outcome, Fault> {
     let (stage, servers) = (Stage::build(config, role).await?, Servers::find()?);
     events::produce(&stage, amount.of_last_week()).await?;
     let (mut figures, mut outcome) = (Figures::default(), Outcome::Fine);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_avro_fast::ser::SerializerConfig;
 use uuid::Builder;
 use workers::{
-    fold::{Role, Time, Topic, plain::PlainEvent},
+    fold::{Role, Time, Topic},
     simulate::{self, Plan, Simulated},
 };
 
@@ -67,7 +67,7 @@ pub async fn produce(stage: &Stage, plan: Plan) -> Result<(), Fault> {
     let bar = stage.config.output.bar("produced", plan.events);
     let sending = move || {
         for (number, event) in stream.enumerate() {
-            send(&bulk, event)?;
+            send(&bulk, &event)?;
             if number % 1024 == 0 {
                 bar.set_position(number as u64);
             }
@@ -82,9 +82,8 @@ pub async fn produce(stage: &Stage, plan: Plan) -> Result<(), Fault> {
 ///
 /// # Errors
 /// The brokers' own.
-pub fn send(bulk: &Bulk, event: Simulated) -> Result<(), Fault> {
-    let Simulated { key, datum, occurred_at } = event;
-    bulk.send(&PlainEvent { key, datum, occurred_at })
+pub fn send(bulk: &Bulk, event: &Simulated) -> Result<(), Fault> {
+    bulk.send(&event.key, &event.datum)
 }
 
 /// An event of the topic bench-copy.
@@ -117,7 +116,8 @@ fn copied(topic: &'static Topic, plan: Plan, number: u64) -> Option<Simulated> {
     // A fifth of the events are those of the first 5 % of the users.
     let user = if chance.below(5) == 0 { 1 + chance.below(first) } else { 1 + first + chance.below(plan.users - first) };
     let id = Builder::from_random_bytes((u128::from(chance.next()) << 64 | u128::from(chance.next())).to_be_bytes()).into_uuid();
-    let occurred_at = plan.start.plus(i64::try_from(u128::from(number) * plan.span_ms.unsigned_abs() as u128 / u128::from(plan.events)).ok()?);
+    let occurred_at =
+        plan.start.plus(i64::try_from(u128::from(number) * plan.span_ms.unsigned_abs() as u128 / u128::from(plan.events)).ok()?);
     let (mode, mode2) = *MODES.get(chance.place(MODES.len()))?;
     let wpm = chance.hundredths(3_000, 12_000);
     let mut text = uuid::Uuid::encode_buffer();

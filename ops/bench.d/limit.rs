@@ -3,11 +3,7 @@
 //! The rows are those of a fold in batches as large as the worker's were, so a row that a batch touches often counts once.
 //! All is encoded before the clock starts. No ledger, no fence, no Kafka, nothing outside MySQL; deletes are left out.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use fleet::{
     fault::Fault,

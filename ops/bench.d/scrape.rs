@@ -50,11 +50,13 @@ impl Scrape {
 
     fn of<'s>(&'s self, metric: &str, label: &str) -> impl Iterator<Item = (&'s str, f64)> {
         let (metric, label) = (metric.to_owned(), label.to_owned());
-        self.series.iter().filter(move |(series, _)| {
-            let Some(rest) = series.strip_prefix(metric.as_str()) else { return false };
-            (rest.is_empty() || rest.starts_with('{')) && rest.contains(label.as_str())
-        })
-        .map(|(series, value)| (series.as_str(), *value))
+        self.series
+            .iter()
+            .filter(move |(series, _)| {
+                let Some(rest) = series.strip_prefix(metric.as_str()) else { return false };
+                (rest.is_empty() || rest.starts_with('{')) && rest.contains(label.as_str())
+            })
+            .map(|(series, value)| (series.as_str(), *value))
     }
 }
 

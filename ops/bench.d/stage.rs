@@ -11,7 +11,10 @@ use fleet::{
     registry::Registry,
     store::mysql::{self, statements::quote},
 };
-use rdkafka::{admin::{AdminClient, AdminOptions}, client::DefaultClientContext};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions},
+    client::DefaultClientContext,
+};
 use sqlx::{Connection as _, Executor as _, MySqlConnection, MySqlPool, Row as _};
 use tokio::{process::Command, time::sleep};
 use workers::fold::Role;

@@ -80,3 +80,22 @@ pub(crate) fn topic_flag() -> impl TypedValueParser<Value = &'static Topic> {
     let names = PossibleValuesParser::new(workers::topics().into_iter().map(|it| it.name));
     names.try_map(|name| workers::topics().into_iter().find(|it| it.name == name).ok_or("no such topic"))
 }
+
+/// A reason that is kept beside what was done.
+pub(crate) fn kept(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = (1..=255).contains(&text.chars().count());
+    if fits { Ok(text.to_owned()) } else { Err("1 to 255 characters".to_owned()) }
+}
+
+/// Who types, for what is kept.
+pub(crate) fn by() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let by = format!("{user}@{}", host());
+    by.chars().take(255).collect()
+}
+
+/// This machine's name.
+pub(crate) fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |it| it.trim().to_owned())
+}

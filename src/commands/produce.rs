@@ -124,7 +124,7 @@ fn send_file(args: &Args, bulk: &Bulk, output: Output) -> Result<u64, Fault> {
 fn send_line(topic: &Topic, bulk: &Bulk, (number, json): Line) -> Result<Option<(u64, String)>, Fault> {
     let event = json.and_then(|it| plain::encode(topic, &it).map_err(|reject| reject.reason));
     match event {
-        Ok(event) if bulk::fits(&event) => bulk.send(&event).map(|()| None),
+        Ok(event) if bulk::fits(&event.key, &event.datum) => bulk.send(&event.key, &event.datum).map(|()| None),
         Ok(_) => Ok(Some((number, "larger than a record may be".to_owned()))),
         Err(reason) => Ok(Some((number, reason))),
     }

@@ -12,7 +12,7 @@ use tokio::{
 };
 use workers::{ROLES, fold::Role};
 
-use super::{Outcome, role_flag};
+use super::{Outcome, host, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -130,6 +130,7 @@ async fn context(
         return Ok(None);
     }
     answered.met();
+    shared.metrics.promise(role.name, role.topic.freshness_ms);
     let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
     Ok(Some(Context {
         role,
@@ -141,7 +142,7 @@ async fn context(
         producer: shared.producer.clone(),
         caches,
         admin: shared.admin.clone(),
-        slots: Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)),
+        slots: Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4))),
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,
@@ -200,9 +201,4 @@ impl Signals {
         }
         process::exit(ENDED_AT_ONCE);
     }
-}
-
-/// This machine's name, for people.
-fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "localhost".to_owned(), |it| it.trim().to_owned())
 }

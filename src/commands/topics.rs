@@ -67,7 +67,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let left = match args {
         Args::Plan => differences.len(),
         Args::Apply(how) => {
-            apply(config, &admin, &differences, how.replication.unwrap_or_else(|| replication(&cluster))).await?;
+            apply(config, &admin, &mut differences, how.replication.unwrap_or_else(|| replication(&cluster))).await?;
             differences.iter().filter(|it| it.remedy == Remedy::ByHand).count()
         }
     };
@@ -120,7 +120,9 @@ fn differing_settings(name: &str, topic: &Topic, settings: &BTreeMap<String, Set
         let advice = if remedy == Remedy::Alter {
             "`fleet topics apply` alters it".to_owned()
         } else {
-            format!("it could lose records: if that is meant, kafka-configs.sh --alter --topic {name} --add-config {what}={wants}")
+            format!(
+                "it could lose or refuse records: if that is meant, kafka-configs.sh --alter --topic {name} --add-config {what}={wants}"
+            )
         };
         differences.push(Difference { topic: name.to_owned(), what, is, wants, remedy, advice });
     }
@@ -154,24 +156,31 @@ fn replication(cluster: &Cluster) -> i32 {
     i32::try_from(cluster.brokers).unwrap_or(i32::MAX).clamp(1, 3)
 }
 
-async fn apply(config: &Config, admin: &Admin, differences: &[Difference], replication: i32) -> Result<(), Fault> {
+async fn apply(config: &Config, admin: &Admin, differences: &mut [Difference], replication: i32) -> Result<(), Fault> {
     let bar = config.output.bar("topics", workers::topics().len() as u64);
+    let mut made = Vec::new();
     for topic in workers::topics() {
         let name = config.topic(topic);
-        let its: Vec<&Difference> = differences.iter().filter(|it| it.topic == name).collect();
+        let its: Vec<&mut Difference> = differences.iter_mut().filter(|it| it.topic == name).collect();
         if its.iter().any(|it| it.remedy == Remedy::Create) {
+            made.push(name.clone());
             admin.create(&Wanted { name, partitions: topic.partitions, replication, settings: wanted_settings(topic) }).await?;
         } else {
-            let changes: Vec<(&str, String)> =
-                its.iter().filter(|it| it.remedy == Remedy::Alter).map(|it| (it.what, it.wants.clone())).collect();
+            let altered = its.iter().filter(|it| it.remedy == Remedy::Alter);
+            let changes: Vec<(&str, String)> = altered.map(|it| (it.what, it.wants.clone())).collect();
             if !changes.is_empty() {
                 admin.alter(&name, &changes).await?;
             }
         }
+        its.into_iter().for_each(|it| match it.remedy {
+            Remedy::Create => it.advice = "created".to_owned(),
+            Remedy::Alter => it.advice = "altered".to_owned(),
+            Remedy::ByHand => {}
+        });
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(())
+    admin.see(&made).await
 }
 
 #[cfg(test)]

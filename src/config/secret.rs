@@ -31,6 +31,11 @@ impl ServerUrl {
         self.0.as_str()
     }
 
+    /// Its parameters, in order.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = (String, String)> {
+        self.0.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned()))
+    }
+
     /// Why this URL cannot be used, in a line.
     pub(super) fn bad(&self, variable: &str, why: &str) -> Fault {
         Fault::fatal(format!("{variable}: {self} {why}"))

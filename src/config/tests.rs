@@ -1,3 +1,5 @@
+//! Tests of configuration: flags, variables, files.
+
 use clap::Parser;
 
 use super::*;
@@ -42,6 +44,8 @@ fn refuses_a_bad_address_by_the_name_of_its_variable() {
     assert_eq!(refusal(&["--mysql-url", "mysql://root@db"], &[]), "FLEET_MYSQL_URL: mysql://root@db names no database");
     assert_eq!(refusal(&["--redis-url", "nonsense"], &[]), "FLEET_REDIS_URL: not a URL: relative URL without a base");
     assert!(refusal(&["--mysql-url", "mysql://u:hunter2@db/f?ssl-mode=odd"], &[]).ends_with("mysql://u:***@db/f has an unknown option"));
+    let file = refusal(&["--mysql-url", "mysql://u@db/f?ssl-mode=verify_ca&ssl-ca=/no/such.pem"], &[]);
+    assert!(file.starts_with("FLEET_MYSQL_URL: mysql://u@db/f names a file in ssl-ca that cannot be read: No such file"), "{file}");
     assert!(refusal(&["--namespace", "a b"], &[]).starts_with("FLEET_NAMESPACE: "));
 }
 

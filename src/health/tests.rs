@@ -1,3 +1,5 @@
+//! Tests of health as a whole.
+
 use super::*;
 
 fn health() -> Arc<Health> {

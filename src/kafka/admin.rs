@@ -2,7 +2,11 @@
 //!
 //! It knows no contract; it never deletes a topic and never changes its partitions.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication},
@@ -11,7 +15,7 @@ use rdkafka::{
 };
 
 use super::topic_id;
-use crate::{config::Config, fault::Fault};
+use crate::{config::Config, fault::Fault, retry::Retry};
 
 /// How long the brokers may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -22,6 +26,7 @@ const DEED: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Admin {
     client: Arc<AdminClient<DefaultClientContext>>,
+    brokers: Arc<str>,
 }
 
 /// What the brokers have.
@@ -61,8 +66,11 @@ impl Admin {
     /// # Errors
     /// Fatal: settings that the client refuses.
     pub fn new(config: &Config) -> Result<Self, Fault> {
-        let client = config.kafka().create().map_err(|it: KafkaError| Fault::fatal(format!("kafka client: {it}")))?;
-        Ok(Self { client: Arc::new(client) })
+        let client = config
+            .kafka()
+            .create()
+            .map_err(|it: KafkaError| Fault::fatal(format!("kafka client: {it}: see the variables FLEET_KAFKA_…")))?;
+        Ok(Self { client: Arc::new(client), brokers: config.brokers.as_str().into() })
     }
 
     /// The id of a topic, which another topic of the same name does not have; `None` if there is no such topic.
@@ -73,7 +81,7 @@ impl Admin {
         let (client, name) = (Arc::clone(&self.client), topic.to_owned());
         let asked = tokio::task::spawn_blocking(move || topic_id::describe(&client, &name, ANSWER)).await;
         let answer = asked.map_err(|it| Fault::fatal(format!("asking for a topic's id: {it}")))?;
-        answer.map_err(|line| Fault::transient(format!("id of topic {topic}: {}", line.to_lowercase())))
+        answer.map_err(|line| Fault::transient(format!("brokers {}: id of topic {topic}: {}", self.brokers, line.to_lowercase())))
     }
 
     /// Brokers, topics and their partitions.
@@ -85,7 +93,7 @@ impl Admin {
         // All topics: asking for one by name may create it.
         let asked = tokio::task::spawn_blocking(move || client.inner().fetch_metadata(None, ANSWER)).await;
         let answer = asked.map_err(|it| Fault::fatal(format!("asking for topics: {it}")))?;
-        let metadata = answer.map_err(|it| trouble("the brokers' topics", &it))?;
+        let metadata = answer.map_err(|it| self.trouble("their topics", &it))?;
         let partitions =
             metadata.topics().iter().map(|it| (it.name().to_owned(), i32::try_from(it.partitions().len()).unwrap_or(i32::MAX)));
         Ok(Cluster { brokers: metadata.brokers().len(), partitions: partitions.collect() })
@@ -99,7 +107,7 @@ impl Admin {
         let what = || format!("settings of topic {topic}");
         let resource = ResourceSpecifier::Topic(topic);
         let options = AdminOptions::new().request_timeout(Some(ANSWER));
-        let mut described = self.client.describe_configs([&resource], &options).await.map_err(|it| trouble(&what(), &it))?;
+        let mut described = self.client.describe_configs([&resource], &options).await.map_err(|it| self.trouble(&what(), &it))?;
         let described = described.pop().ok_or_else(|| Fault::transient(format!("{}: no answer", what())))?;
         let entries = described.map_err(|it| refused(&what(), it))?.entries;
         let setting = |it: rdkafka::admin::ConfigEntry| {
@@ -108,7 +116,24 @@ impl Admin {
         Ok(entries.into_iter().filter_map(setting).collect())
     }
 
-    /// Makes a topic, and waits until the brokers have it.
+    /// Waits until the brokers show these topics to everybody: a topic just made is not known everywhere at once.
+    ///
+    /// # Errors
+    /// Transient: one of them is not to be seen.
+    pub async fn see(&self, topics: &[String]) -> Result<(), Fault> {
+        let start = Instant::now();
+        let mut retry = Retry::new();
+        loop {
+            let cluster = self.cluster().await?;
+            let Some(unseen) = topics.iter().find(|it| !cluster.partitions.contains_key(*it)) else { return Ok(()) };
+            if start.elapsed() > DEED {
+                return Err(Fault::transient(format!("topic {unseen} was made, but the brokers do not show it: run `fleet topics plan`")));
+            }
+            tokio::time::sleep(retry.next_delay()).await;
+        }
+    }
+
+    /// Makes a topic. It may take a moment until it is seen: [`Admin::see`].
     ///
     /// # Errors
     /// What the brokers say against it.
@@ -119,7 +144,7 @@ impl Admin {
             topic = topic.set(name, value);
         }
         let options = AdminOptions::new().operation_timeout(Some(DEED)).request_timeout(Some(DEED));
-        let made = self.client.create_topics([&topic], &options).await.map_err(|it| trouble(&what(), &it))?;
+        let made = self.client.create_topics([&topic], &options).await.map_err(|it| self.trouble(&what(), &it))?;
         for one in made {
             one.map_err(|(_, code)| refused(&what(), code))?;
         }
@@ -141,17 +166,17 @@ impl Admin {
             altered = altered.set(name, value);
         }
         let options = AdminOptions::new().request_timeout(Some(DEED));
-        let done = self.client.alter_configs([&altered], &options).await.map_err(|it| trouble(&what(), &it))?;
+        let done = self.client.alter_configs([&altered], &options).await.map_err(|it| self.trouble(&what(), &it))?;
         for one in done {
             one.map_err(|(_, code)| refused(&what(), code))?;
         }
         Ok(())
     }
-}
 
-fn trouble(what: &str, error: &KafkaError) -> Fault {
-    let code = error.rdkafka_error_code().map_or_else(|| error.to_string(), |it| it.to_string());
-    Fault::transient(format!("{what}: {code}"))
+    fn trouble(&self, what: &str, error: &KafkaError) -> Fault {
+        let code = error.rdkafka_error_code().map_or_else(|| error.to_string(), |it| it.to_string());
+        Fault::transient(format!("brokers {}: {what}: {code}", self.brokers))
+    }
 }
 
 fn refused(what: &str, code: RDKafkaErrorCode) -> Fault {

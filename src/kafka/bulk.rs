@@ -18,9 +18,9 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer},
 };
-use workers::fold::{ENVELOPE, MAX_MESSAGE_BYTES, Topic, envelope, plain::PlainEvent};
+use workers::fold::{ENVELOPE, MAX_MESSAGE_BYTES, Topic, envelope};
 
-use super::log::Log;
+use super::{admin::Admin, quiet::Quiet};
 use crate::{config::Config, fault::Fault, registry::Registry};
 
 /// How long an event may wait for its acknowledgement, in milliseconds.
@@ -56,15 +56,11 @@ struct Context(Arc<Acks>);
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        if (level as i32) <= (RDKafkaLogLevel::Error as i32) {
-            tracing::warn!(target: "kafka", fac, "{message}");
-        } else {
-            tracing::debug!(target: "kafka", fac, "{message}");
-        }
+        Quiet.log(level, fac, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "kafka", "{error}: {reason}");
+        Quiet.error(error, reason);
     }
 }
 
@@ -112,14 +108,14 @@ impl Bulk {
         Ok(Self { topic, contract, schema_id, acks, producer })
     }
 
-    /// Hands an event over, waiting for room.
+    /// Hands an event's key and datum over, waiting for room.
     ///
     /// # Errors
     /// The first event that was refused, or not acknowledged in time.
-    pub fn send(&self, event: &PlainEvent) -> Result<(), Fault> {
-        let value = envelope(self.schema_id, &event.datum);
-        let partition = self.contract.partition_of(event.key.as_bytes());
-        let mut record = BaseRecord::to(&self.topic).key(&event.key).payload(&value).partition(partition);
+    pub fn send(&self, key: &str, datum: &[u8]) -> Result<(), Fault> {
+        let value = envelope(self.schema_id, datum);
+        let partition = self.contract.partition_of(key.as_bytes());
+        let mut record = BaseRecord::to(&self.topic).key(key).payload(&value).partition(partition);
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -158,19 +154,17 @@ impl Bulk {
 }
 
 /// Whether an event is small enough for its topic.
-pub fn fits(event: &PlainEvent) -> bool {
-    event.key.len() + ENVELOPE + event.datum.len() + OVERHEAD <= MAX_MESSAGE_BYTES
+pub fn fits(key: &str, datum: &[u8]) -> bool {
+    key.len() + ENVELOPE + datum.len() + OVERHEAD <= MAX_MESSAGE_BYTES
 }
 
 async fn check_partitions(config: &Config, contract: &'static Topic) -> Result<(), Fault> {
-    let log = Log::new(config, config.topic(contract))?;
-    let count = tokio::task::spawn_blocking(move || log.partitions()).await.map_err(Fault::transient)??;
     let (topic, wanted) = (config.topic(contract), contract.partitions);
-    match count {
-        0 => Err(Fault::fatal(format!("topic {topic} does not exist: run `fleet topics apply`"))),
-        count if count != wanted => Err(Fault::fatal(format!(
+    match Admin::new(config)?.cluster().await?.partitions.get(&topic) {
+        None => Err(Fault::fatal(format!("topic {topic} does not exist: run `fleet topics apply`"))),
+        Some(count) if *count != wanted => Err(Fault::fatal(format!(
             "topic {topic} has {count} partitions and the contract {wanted}, so keys would go astray: see `fleet topics plan`"
         ))),
-        _ => Ok(()),
+        Some(_) => Ok(()),
     }
 }

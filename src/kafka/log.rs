@@ -1,20 +1,24 @@
-//! A topic's log as it lies: its partitions, its ends, and the records between two offsets.
+//! A topic's log as it lies: its ends, and the records between two offsets.
 //!
 //! It joins no group, commits nothing, creates no topic, and never waits for records that are not there yet.
 //! Every call blocks: callers on the runtime go through `spawn_blocking`.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    Offset, TopicPartitionList,
+    Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
 };
 
-use super::consumer::{Record, record};
+use super::{
+    consumer::{Record, record},
+    quiet::Quiet,
+};
 use crate::{config::Config, fault::Fault};
 
 /// How long a broker may take to answer a question.
@@ -38,7 +42,7 @@ const SETTINGS: [(&str, &str); 8] = [
 /// A topic's log, read from outside of any group.
 pub struct Log {
     topic: String,
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Quiet>,
 }
 
 impl Log {
@@ -50,19 +54,13 @@ impl Log {
         let mut client = config.kafka_with(&SETTINGS);
         // The client wants a name for what it never joins.
         client.set("group.id", format!("{topic}.readers"));
-        let consumer = client.create().map_err(|error| Fault::fatal(format!("kafka consumer: {error}")))?;
+        let consumer = client.create_with_context(Quiet).map_err(|error| Fault::fatal(format!("kafka consumer: {error}")))?;
         Ok(Self { topic, consumer })
     }
 
-    /// How many partitions the topic has, 0 where it does not exist.
-    ///
-    /// # Errors
-    /// Transient, when no broker answers in time.
-    pub fn partitions(&self) -> Result<i32, Fault> {
-        let found = self.consumer.fetch_metadata(Some(&self.topic), ANSWER);
-        let metadata = found.map_err(|error| Fault::transient(format!("brokers do not answer: {error}")))?;
-        let count = metadata.topics().first().map_or(0, |it| it.partitions().len());
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    /// The topic's name on the cluster.
+    pub fn topic(&self) -> &str {
+        &self.topic
     }
 
     /// A partition's first and end offset.
@@ -89,6 +87,36 @@ impl Log {
         done
     }
 
+    /// The Kafka timestamps, in milliseconds, of the first record at or after each offset, by partition.
+    ///
+    /// Missing are partitions that have no such record, and those whose record did not come in time.
+    ///
+    /// # Errors
+    /// Fatal: offsets that the client does not take.
+    pub fn timestamps(&self, offsets: &[(i32, i64)]) -> Result<BTreeMap<i32, i64>, Fault> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            let named = list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset));
+            named.map_err(|error| Fault::fatal(format!("reading {} partition {partition} from {offset}: {error}", self.topic)))?;
+        }
+        self.consumer.assign(&list).map_err(|error| Fault::fatal(format!("reading {}: {error}", self.topic)))?;
+        let (mut found, mut ended) = (BTreeMap::new(), BTreeSet::new());
+        let deadline = Instant::now() + ANSWER;
+        while found.len() + ended.len() < offsets.len() && Instant::now() < deadline {
+            match self.consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => {
+                    found.entry(message.partition()).or_insert_with(|| message.timestamp().to_millis().unwrap_or_default());
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) if !found.contains_key(&partition) => {
+                    ended.insert(partition);
+                }
+                _ => {}
+            }
+        }
+        let _ = self.consumer.unassign();
+        Ok(found)
+    }
+
     fn assign(&self, partition: i32, offset: i64) -> Result<(), Fault> {
         let mut list = TopicPartitionList::new();
         let named = list.add_partition_offset(&self.topic, partition, Offset::Offset(offset));
@@ -106,7 +134,7 @@ impl Log {
         let mut chunk = Vec::new();
         loop {
             match self.consumer.poll(Duration::from_millis(100)) {
-                Some(Ok(message)) if message_ends(&message, offsets) => return each(chunk),
+                Some(Ok(message)) if message.offset() >= offsets.end => return each(chunk),
                 Some(Ok(message)) => {
                     heard = Instant::now();
                     chunk.push(record(&message));
@@ -139,9 +167,4 @@ impl Log {
             }
         }
     }
-}
-
-fn message_ends(message: &rdkafka::message::BorrowedMessage<'_>, offsets: &Range<i64>) -> bool {
-    use rdkafka::Message as _;
-    message.offset() >= offsets.end
 }

@@ -5,4 +5,5 @@ pub mod bulk;
 pub mod consumer;
 pub mod log;
 pub mod producer;
+mod quiet;
 mod topic_id;

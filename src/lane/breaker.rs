@@ -51,7 +51,12 @@ impl Breaker {
             if rejected && offset >= self.accepted_to && self.would_open() {
                 return Some(place);
             }
-            self.note(rejected);
+            self.run = if rejected { self.run + 1 } else { 0 };
+            self.rejected += usize::from(rejected);
+            self.recent.push_back(rejected);
+            if self.recent.len() > WINDOW && self.recent.pop_front() == Some(true) {
+                self.rejected -= 1;
+            }
         }
         None
     }
@@ -61,15 +66,6 @@ impl Breaker {
         let seen = self.recent.len() + 1;
         let share = (self.rejected + 1) as f64 / seen as f64;
         self.run >= self.most_in_a_row || (seen > LEAST && share > self.ratio)
-    }
-
-    fn note(&mut self, rejected: bool) {
-        self.run = if rejected { self.run + 1 } else { 0 };
-        self.rejected += usize::from(rejected);
-        self.recent.push_back(rejected);
-        if self.recent.len() > WINDOW && self.recent.pop_front() == Some(true) {
-            self.rejected -= 1;
-        }
     }
 }
 

@@ -37,7 +37,7 @@ impl Lane {
     pub(super) async fn claim(&mut self) -> Result<Claimed, End> {
         self.check_partitions().await?;
         let (token, mut position) = self.take_ledger().await?;
-        self.raise_epoch(&mut position).await;
+        self.raise_epoch(token, &mut position).await?;
         let behind = self.perform_pending(token, &position).await?;
         let (low, high) = self.watermarks().await?;
         let next = self.compare_log(token, &position, (low, high)).await?;
@@ -86,13 +86,22 @@ impl Lane {
     }
 
     /// Where Redis has seen this lane further than the ledger says, the database was put back: versions must go on rising.
-    async fn raise_epoch(&self, position: &mut Position) {
-        match self.context.caches.high_water(self.partition).await {
+    ///
+    /// The new epoch is committed before anything is written or made again under it, and that all caches are behind with it.
+    async fn raise_epoch(&self, token: Token, position: &mut Position) -> Result<(), End> {
+        let context = &self.context;
+        match context.caches.high_water(self.partition).await {
             Ok(Some(seen)) if (seen.epoch, seen.next_offset) > (position.epoch, position.next_offset.unwrap_or_default()) => {
                 position.epoch = seen.epoch.max(position.epoch) + 1;
+                position.caches_behind = true;
+                let raised = context.ledger.raise(&context.pool, (self.partition, token), position.epoch).await?;
+                if raised { Ok(()) } else { Err(End::Fenced) }
             }
-            Ok(_) => {}
-            Err(error) => self.context.cache_trouble(&error),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                context.cache_trouble(&error);
+                Ok(())
+            }
         }
     }
 
@@ -107,17 +116,13 @@ impl Lane {
             self.unless_ordered(context.emit(&emits, &mut retry)).await?.map_err(|line| End::Standstill(State::Stuck, line))?;
         }
         let keys = pending.keys();
-        let written = if position.caches_behind {
-            context.caches.rebuild().await.map(|_| ())
-        } else if keys.is_empty() {
-            Ok(())
-        } else {
-            context.caches.write_from_rows(self.partition, &keys).await
-        };
-        if let Err(error) = written {
-            // Redis holds nothing back: the lane's own task goes on trying.
+        if position.caches_behind {
+            // Redis holds nothing back: the lane's own task makes it again, however long that takes.
+            return Ok(Behind { keys, overflowed: true });
+        }
+        if let Err(error) = context.caches.write_from_rows(self.partition, &keys).await {
             context.cache_trouble(&error);
-            return Ok(Behind { keys, overflowed: position.caches_behind });
+            return Ok(Behind { keys, overflowed: false });
         }
         if let Some(next) = position.next_offset
             && !context.ledger.confirm(&context.pool, (self.partition, token), position.epoch, next).await?

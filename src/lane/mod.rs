@@ -74,7 +74,7 @@ pub struct Context {
     /// Topic ids.
     pub admin: Admin,
     /// Flushes at once: more than the database has cores only adds latency.
-    pub slots: Semaphore,
+    pub slots: Arc<Semaphore>,
     /// What is set.
     pub settings: Settings,
     /// The role's metrics.

@@ -284,7 +284,7 @@ impl CacheWriter {
             }
             let keys: Vec<(usize, Key)> = self.behind.iter().cloned().collect();
             let done = if self.overflowed {
-                self.context.caches.rebuild().await.map(|_| ())
+                self.context.caches.remake().await.map(|_| ())
             } else {
                 self.context.caches.write_from_rows(self.lane.0, &keys).await
             };

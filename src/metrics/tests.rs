@@ -1,3 +1,5 @@
+//! Tests of the metrics' table and of series that vanish.
+
 use super::*;
 use crate::health::State;
 
@@ -54,6 +56,7 @@ fn promtool_finds_nothing_where_it_is_installed() {
     role.derived("t", 1);
     role.connections(Connections { open: 2, idle: 1 });
     lane.state(State::Idle);
+    metrics.promise("r", 1000);
     metrics.store_error(Store::Mysql, "deadlock");
     metrics.registry_fetch("known");
     let text = metrics.text().unwrap();

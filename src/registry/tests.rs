@@ -1,3 +1,5 @@
+//! Tests of the registry's client against an HTTP server in this process.
+
 use std::sync::atomic::{AtomicU16, AtomicUsize};
 
 use axum::{

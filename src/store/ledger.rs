@@ -220,6 +220,17 @@ impl Ledger {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Raises a lane's epoch, under which all its cache entries have to be written again. `false`: the lane is another's now.
+    ///
+    /// # Errors
+    /// Transient or fatal, as the database says.
+    pub async fn raise(&self, pool: &MySqlPool, lane: (i32, Token), epoch: i64) -> Result<bool, Fault> {
+        let update = self.sql("UPDATE {ledger} SET epoch = ?, caches_behind = 1 WHERE partition_id = ? AND shard = 0 AND token = ?");
+        let query = sqlx::query(&update).bind(epoch).bind(lane.0).bind(lane.1.to_vec());
+        let done = query.execute(pool).await.map_err(|error| fault(&error))?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Notes that all before `offset` is acknowledged outside MySQL too. `false`: the lane is another's now.
     ///
     /// # Errors
@@ -304,13 +315,14 @@ pub struct Advance {
     pub last_event_at: Option<Time>,
 }
 
-fn position(row: &MySqlRow) -> Result<Position, Fault> {
+/// What a row of a ledger says, of the columns that [`Position`] names.
+pub(super) fn position(row: &MySqlRow) -> Result<Position, Fault> {
     let read = |error: sqlx::Error| fault(&error);
-    let last: Option<String> = row.try_get("last_record").map_err(read)?;
+    let last = values::text(row, "last_record")?;
     let last_record = last.map(|it| serde_json::from_str(&it)).transpose();
     Ok(Position {
         epoch: row.try_get("epoch").map_err(read)?,
-        topic_id: row.try_get("topic_id").map_err(read)?,
+        topic_id: values::text(row, "topic_id")?,
         origin_offset: row.try_get("origin_offset").map_err(read)?,
         next_offset: row.try_get("next_offset").map_err(read)?,
         confirmed_offset: row.try_get("confirmed_offset").map_err(read)?,

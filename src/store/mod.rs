@@ -2,6 +2,8 @@
 
 pub mod breakers;
 pub mod ledger;
+pub mod letters;
 pub mod migrations;
 pub mod mysql;
+pub mod positions;
 pub mod redis;

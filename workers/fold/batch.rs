@@ -118,10 +118,10 @@ impl Fold {
             if self.memory.is_full() && self.done > 0 && self.presume != Presume::Everything {
                 return Progress::Full;
             }
-            match self.apply(entry, None) {
+            match self.judge(entry) {
                 Ok(()) => {}
                 Err(Stop::Reject(reject)) => self.changes.rejects.push((self.done, reject)),
-                Err(Stop::Missing(_)) => return Progress::Missing(self.probe(batch)),
+                Err(Stop::Missing(first)) => return Progress::Missing(self.probe(batch, first)),
             }
             self.done += 1;
         }
@@ -178,9 +178,21 @@ impl Fold {
         self.memory.rows(table)
     }
 
-    /// The keys that the records not yet done would miss. Nothing they ask for is kept.
-    fn probe(&mut self, batch: &[Entry]) -> Vec<Missing> {
-        let mut missing = Vec::new();
+    /// Applies an event. One that is refused although taken as new may be a repeat, which changes nothing: then a look must tell.
+    fn judge(&mut self, entry: &Entry) -> Result<(), Stop> {
+        let verdict = self.apply(entry, None);
+        if self.presume != Presume::New || entry.event.is_err() || !matches!(verdict, Err(Stop::Reject(_))) {
+            return verdict;
+        }
+        self.presume = Presume::Nothing;
+        let verdict = self.apply(entry, None);
+        self.presume = Presume::New;
+        verdict
+    }
+
+    /// The keys that the records not yet done would miss, after the first. Nothing they ask for is kept.
+    fn probe(&mut self, batch: &[Entry], first: Missing) -> Vec<Missing> {
+        let mut missing = vec![first];
         for entry in batch.get(self.done..).unwrap_or_default() {
             // What a probe refuses may be right once the rows are there: the verdict is advance's.
             let _ = self.apply(entry, Some(&mut missing));

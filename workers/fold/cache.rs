@@ -46,7 +46,8 @@ pub struct Board {
     pub ttl_s: u32,
     /// Milliseconds that a window's set is kept after the window's end.
     pub linger_ms: i64,
-    /// The best rows of the current window of every board: the query has one `?`, the last event's time (DATETIME(3)), and gives the table's columns.
+    /// The best rows of every board's window that was current at an instant: the last of its windows to have begun by then. The query
+    /// has one `?`, the instant (DATETIME(3)), and gives the table's columns in order.
     pub rebuild: &'static str,
 }
 

@@ -108,7 +108,12 @@ impl Model {
         let Some(shelf) = self.shelf(table) else { return };
         let sum = match shelf.get(&key) {
             None => Values::clone(row),
-            Some(before) => before.iter().zip(row.iter()).enumerate().map(|(place, (a, b))| sum(place < length, a, b)).collect(),
+            Some(before) => before
+                .iter()
+                .zip(row.iter())
+                .enumerate()
+                .map(|(place, (a, b))| if place < length { a.clone() } else { sum(a, b) })
+                .collect(),
         };
         if sum.iter().skip(length).all(|it| *it == Value::Long(0)) {
             shelf.remove(&key);
@@ -127,10 +132,9 @@ impl Model {
     }
 }
 
-/// The key's values as they are, the others added up.
-fn sum(key: bool, before: &Value, step: &Value) -> Value {
+fn sum(before: &Value, step: &Value) -> Value {
     match (before, step) {
-        (Value::Long(before), Value::Long(step)) if !key => Value::Long(before.saturating_add(*step)),
+        (Value::Long(before), Value::Long(step)) => Value::Long(before.saturating_add(*step)),
         _ => before.clone(),
     }
 }

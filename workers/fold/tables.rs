@@ -81,7 +81,9 @@ impl Tables<'_> {
     pub fn get<R: Row>(&mut self, key: impl IntoKey) -> Result<Option<R>, Stop> {
         let table = self.place_of(R::TABLE)?;
         let row = self.held(table, key.into_key())?;
-        Ok(row.and_then(|values| R::from_values(&values)))
+        // A row that cannot be read is damage: it must not be started anew as if it were absent.
+        let damaged = || Reject::new(format!("the row of {} under the event's key cannot be read", R::TABLE.name));
+        row.map(|values| R::from_values(&values).ok_or_else(|| damaged().into())).transpose()
     }
 
     /// Sets a row, in full.

@@ -65,7 +65,7 @@ const LANGUAGES: [(u32, &str); 8] = [
     (3, "code_rust"),
 ];
 
-/// The number of the user whose session begins: a fifth of them lie in the first 5 %.
+/// The number of the user whose sitting begins: a fifth of them lie in the first 5 %.
 pub(super) fn draw(users: u64, chance: &mut ChaCha8Rng) -> u64 {
     let users = users.max(1);
     let first = users.div_ceil(20);

@@ -63,10 +63,10 @@ pub fn stream(topic: &'static Topic, plan: Plan) -> Option<Box<dyn Iterator<Item
 
 /// What holds for every stream, for the help text.
 pub const DISTRIBUTIONS: &str = "\
-users     a fifth of the sessions are those of the first 5 % of the users; 3 in 10 have no name
+users     a fifth of the sittings are those of the first 5 % of the users; 3 in 10 have no name
 skill     log-normal, median 45 words a minute, sigma 0.4, within 10..220; 8 % up and down from test to test
 languages 60 % english, 10 % english_1k, 8 % german, 7 % spanish, 5 % french, 4 % russian, 3 % chinese_simplified, 3 % code_rust
-sessions  1..11 tests, 6 on average, 2..20 s between them; they begin evenly over the span
+sittings  1..11 tests, 6 on average, 2..20 s between them; they begin evenly over the span
 late      1 % lie 1 minute to 3 days before those around them
 doubled   1 % come again, byte for byte, within the next 500 events";
 

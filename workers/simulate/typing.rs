@@ -87,7 +87,8 @@ impl Test {
     pub(super) fn draw(typist: &Arc<Typist>, kind: Kind, begin: Time, chance: &mut ChaCha8Rng) -> Self {
         let speed = (typist.skill * (1.0 + 0.08 * normal(chance))).clamp(5.0, 240.0);
         let bailed_out = chance.random_ratio(1, 100);
-        let (duration_ms, correct) = effort(kind, speed, bailed_out, chance);
+        let percent = if bailed_out { chance.random_range(10..90) } else { 100 };
+        let (duration_ms, correct) = effort(kind, speed, percent, chance);
         let minutes = duration_ms as f64 / 60_000.0;
         let wrong = (correct * i64::from(typist.errors) * chance.random_range(0..=200) + 50_000) / 100_000;
         let incorrect = wrong / 2;
@@ -119,16 +120,15 @@ impl Test {
     }
 }
 
-/// Milliseconds, and correct characters, that a test of this kind takes at this speed.
-fn effort(kind: Kind, speed: f64, bailed_out: bool, chance: &mut ChaCha8Rng) -> (i64, i64) {
+/// Milliseconds, and correct characters, that so many percent of a test of this kind take at this speed.
+fn effort(kind: Kind, speed: f64, percent: i64, chance: &mut ChaCha8Rng) -> (i64, i64) {
     let a_ms = speed * 5.0 / 60_000.0;
     let of_duration = |ms: i64| (ms, ((ms as f64 * a_ms) as i64).max(1));
     let of_length = |chars: i64| ((((chars as f64 / a_ms) as i64) / 10 * 10).max(10), chars);
-    let part = if bailed_out { chance.random_range(10..90) } else { 100 };
     match kind {
-        Kind::Time(seconds) => of_duration(i64::from(seconds) * 10 * part + chance.random_range(0..40)),
-        Kind::Words(words) => of_length((i64::from(words) * chance.random_range(500..660) * part / 10_000).max(1)),
-        Kind::Quote => of_length((chance.random_range(60..600) * part / 100).max(1)),
+        Kind::Time(seconds) => of_duration(i64::from(seconds) * 10 * percent + chance.random_range(0..40)),
+        Kind::Words(words) => of_length((i64::from(words) * chance.random_range(500..660) * percent / 10_000).max(1)),
+        Kind::Quote => of_length((chance.random_range(60..600) * percent / 100).max(1)),
         Kind::Zen | Kind::Custom => of_duration(chance.random_range(8_000..180_000)),
     }
 }

@@ -4,10 +4,10 @@
 
 mod derived;
 mod event;
-#[cfg(test)]
-mod oracles;
 mod recent;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod xp;
 

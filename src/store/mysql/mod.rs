@@ -4,6 +4,7 @@
 
 pub mod flush;
 pub mod load;
+pub mod scan;
 pub mod statements;
 pub mod values;
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use workers::fold::{Column, Role, Sort, Table};
+use workers::fold::{Column, Kind, Role, Sort, Table};
 
 /// Rows of one statement, greatest first; a count of rows is cut into these.
 const SIZES: [usize; 7] = [1000, 300, 100, 30, 10, 3, 1];
@@ -66,6 +66,11 @@ impl Statements {
     }
 }
 
+/// All rows of a table, their columns in its order.
+pub fn whole(table: &Table) -> String {
+    format!("SELECT {} FROM {}", names(table.columns), quote(table.name))
+}
+
 const MAX_ROWS: usize = SIZES[0];
 
 /// The statements that read a whole table in the order of its key, a page at a time.
@@ -114,7 +119,19 @@ fn write(table: &Table, rows: usize) -> String {
 }
 
 fn key_in(table: &Table, rows: usize) -> String {
-    format!("({}) IN ({})", names(table.key_columns()), tuples(table.key, rows))
+    let columns: Vec<&str> = table.key_columns().iter().map(|it| key_parameter(it.kind)).collect();
+    let tuple = format!("({})", columns.join(","));
+    format!("({}) IN ({})", names(table.key_columns()), vec![tuple; rows].join(","))
+}
+
+/// A key column's parameter. Without the cast MySQL 9.7 finds no row at all the first time that a prepared statement is
+/// executed which compares tuples with a DATE or DATETIME in them.
+fn key_parameter(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Time => "CAST(? AS DATETIME(3))",
+        Kind::Day => "CAST(? AS DATE)",
+        _ => "?",
+    }
 }
 
 /// `(?,?),(?,?)`.
@@ -136,7 +153,6 @@ pub fn quote(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use workers::fold::Kind;
 
     const fn column(name: &'static str) -> Column {
         Column { name, kind: Kind::Long, nullable: false }
@@ -177,6 +193,14 @@ mod tests {
         let pages = Pages::of(table(Sort::State), 9);
         assert_eq!(pages.first, "SELECT `a`, `b`, `n` FROM `t` ORDER BY `a`, `b` LIMIT 9");
         assert_eq!(pages.next, "SELECT `a`, `b`, `n` FROM `t` WHERE (`a` > ?) OR (`a` = ? AND `b` > ?) ORDER BY `a`, `b` LIMIT 9");
+    }
+
+    #[test]
+    fn times_in_keys_are_cast() {
+        let columns = Box::leak(Box::new([column("a"), Column { name: "at", kind: Kind::Time, nullable: false }]));
+        let table = Box::leak(Box::new(Table { name: "t", sort: Sort::State, key: 2, columns }));
+        let statements = Statements::of(table);
+        assert_eq!(statements.delete.at_most(1).unwrap().1, "DELETE FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
     }
 
     #[test]

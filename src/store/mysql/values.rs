@@ -85,6 +85,14 @@ pub fn read(column: &Column, row: &MySqlRow, place: usize) -> Result<Value, Faul
     })
 }
 
+/// A text column by name. The client takes `_bin` collations for bytes, so the type is not checked.
+///
+/// # Errors
+/// Fatal: a row without that column.
+pub fn text(row: &MySqlRow, column: &str) -> Result<Option<String>, Fault> {
+    row.try_get_unchecked(column).map_err(|error| fault(&error))
+}
+
 /// A whole number, whatever its width in the database.
 fn integer(row: &MySqlRow, place: usize) -> Result<i64, Option<sqlx::Error>> {
     let raw = row.try_get_raw(place).map_err(Some)?;

@@ -29,8 +29,10 @@ use link::Link;
 const PIPELINE: usize = 100;
 /// Members of boards that weigh in a pipeline as much as a document.
 const MEMBERS: usize = 50;
-/// What a write may take beside a millisecond an entry.
+/// What a write may take beside [`EACH`] an entry.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// About ten times what an entry takes.
+const EACH: Duration = Duration::from_micros(200);
 
 /// A point of a lane's history: what was written as of it is not overwritten as of an earlier one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,7 +156,7 @@ impl Caches {
         Ok(self.inner.generation.state(&self.inner.link).await? == State::Whole)
     }
 
-    /// Asks for a rebuild, because the ledger moved back: what is there may be ahead of the tables.
+    /// Asks for a rebuild of everything, by whichever worker looks next.
     ///
     /// # Errors
     /// Transient: Redis is away or slow.
@@ -164,7 +166,7 @@ impl Caches {
 
     /// Notes what is coming, then sends every row to where it is shown.
     async fn show(&self, lanes: &[(i32, Version)], at: Option<Time>, rows: &[Shown]) -> Result<(), Fault> {
-        let patience = PATIENCE + Duration::from_millis(rows.len() as u64);
+        let patience = PATIENCE + EACH * u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let work = async {
             let clock = self.inner.generation.note(&self.inner.link, lanes, at).await?;
             self.send(Clocks::of(clock), rows).await

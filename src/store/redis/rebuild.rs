@@ -29,9 +29,21 @@ const LOOK: Duration = Duration::from_millis(250);
 const SORTING: Duration = Duration::from_secs(300);
 
 impl Caches {
+    /// Makes everything again, whole or not: for keys that nobody can name any more, and for a ledger that moved back.
+    ///
+    /// The epoch of a ledger that moved back must be committed before, or what is ahead of the tables is not overwritten.
+    ///
+    /// # Errors
+    /// As [`Caches::rebuild`]; it is still asked for then, unless Redis could not be reached at all.
+    pub async fn remake(&self) -> Result<Option<u64>, Fault> {
+        self.invalidate().await?;
+        self.rebuild().await
+    }
+
     /// Makes Redis whole, or waits until another worker has: the rows shown, or `None` where it was another.
     ///
-    /// This takes as long as it takes. It may be dropped at any point, and be called again.
+    /// This takes as long as it takes. It may be dropped at any point, and be called again. Where Redis is whole it does nothing: see
+    /// [`Caches::remake`].
     ///
     /// # Errors
     /// Transient: Redis or MySQL is away, or the lock was lost. Fatal: the ledger has no row of a lane.
@@ -64,12 +76,14 @@ impl Caches {
         }
         let mut connection = rows::connect(&self.inner.mysql).await?;
         let mut shown = 0;
-        for (place, family) in self.inner.role.caches.iter().enumerate() {
-            match &family.form {
-                Form::Board(board) => shown += self.rebuild_board((family, board), &mut connection).await?,
-                Form::Document(_) if lock.state == State::Unkept => {}
-                Form::Document(_) => shown += self.rebuild_documents(place, &mut connection).await?,
+        if lock.state == State::Torn {
+            for place in 0..self.inner.role.caches.len() {
+                shown += self.rebuild_documents(place, &mut connection).await?;
             }
+        }
+        // Last, since a board lives for minutes only until somebody keeps it.
+        for ranking in self.inner.boards() {
+            shown += self.rebuild_board(ranking, &mut connection).await?;
         }
         rows::close(connection).await;
         self.keep().await?;
@@ -78,7 +92,8 @@ impl Caches {
     }
 
     async fn rebuild_documents(&self, place: usize, connection: &mut MySqlConnection) -> Result<u64, Fault> {
-        let Some(family) = self.inner.role.caches.get(place) else { return Ok(0) };
+        let documents = self.inner.role.caches.get(place).filter(|it| matches!(it.form, Form::Document(_)));
+        let Some(family) = documents else { return Ok(0) };
         let mut pages = rows::Pages::of(place, family.table);
         let mut shown = 0;
         while let Some(page) = pages.next(connection, self.inner.role).await? {

@@ -51,11 +51,15 @@ end
 
 add(set, window_top)
 redis.call('ZADD', windows, ends, window)
-local name = older and 'HSETNX' or 'HSET'
+local named = {}
 for i, stands in ipairs(redis.call('ZMSCORE', set, unpack(members))) do
-  if stands then
-    redis.call(name, names, members[i], labels[i])
+  if stands and not (older and redis.call('HEXISTS', names, members[i]) == 1) then
+    named[#named + 1] = members[i]
+    named[#named + 1] = labels[i]
   end
+end
+if #named > 0 then
+  redis.call('HSET', names, unpack(named))
 end
 
 if shown == window and redis.call('EXISTS', board) == 1 then

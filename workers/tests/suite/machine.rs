@@ -219,3 +219,21 @@ fn a_blind_delete_reaches_the_database() {
     play.batch(&records(&THINGS, &line(2, "drop")).unwrap()).unwrap();
     assert!(!play.model().dump().contains("thing_bests"));
 }
+
+#[test]
+fn a_repeat_that_the_rows_would_now_refuse_is_still_a_repeat() {
+    let line = |id: u32, what: &str| {
+        format!(
+            r#"{{"event_id":"018f3c5a-0000-7000-8000-00000000000{id}","occurred_at":1715592600000,"user_id":1,"what":"{what}","category":"a"}}"#
+        )
+    };
+    let log = [line(1, "best"), line(2, "spend"), line(2, "spend"), line(3, "spend")].join("\n");
+    let mut play = Play::with(&ROLE, Presume::New, 1 << 20);
+    let mut outcomes = Vec::new();
+    for record in records(&THINGS, &log).unwrap() {
+        let flushes = play.batch(&[record]).unwrap();
+        play.forget();
+        outcomes.push((flushes[0].changes.duplicates, flushes[0].changes.rejects.len()));
+    }
+    assert_eq!(outcomes, [(0, 0), (0, 0), (1, 0), (0, 1)]);
+}

@@ -64,6 +64,8 @@ fn a_row_has_one_writer() {
     }
 }
 
+/// The role of `ops/bench copy` alone goes without.
+#[cfg(not(feature = "bench"))]
 #[test]
 fn identities_end_with_a_hash_of_the_body() {
     for table in ROLES.iter().flat_map(|it| it.tables).filter(|it| it.sort == Sort::History) {

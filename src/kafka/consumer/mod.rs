@@ -3,34 +3,35 @@
 //! It answers every rebalance at once and assigns a partition only when its lane has claimed it, so that a slow database
 //! holds neither the group nor the other lanes. It decodes nothing and never reads a committed offset back.
 
+mod membership;
+mod record;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     time::{Duration, Instant},
 };
 
 use rdkafka::{
-    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext},
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
-    message::Headers,
-    types::RDKafkaRespErr,
 };
 use tokio::sync::mpsc::UnboundedSender;
+
+use membership::{Command, Membership, lock};
+pub use membership::{Handle, Rebalance};
+pub(super) use record::record;
+pub use record::{Delivery, Load, Record};
 
 use crate::fault::Fault;
 
 /// Messages taken in one round of polling.
 const ROUND: usize = 1000;
-/// Messages waiting in a lane above which the owner takes no more for a while.
-const HIGH_WATER: i64 = 16_000;
-/// Bytes waiting in a lane above which the owner takes no more for a while.
-const HIGH_BYTES: i64 = 8 << 20;
 /// How long an overfull lane may hold the others back before it alone is paused.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the courtesy offsets go to the group.
@@ -41,217 +42,6 @@ const MARK: Duration = Duration::from_secs(1);
 pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
-
-/// One record, with its bytes as they lie in the log.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Its offset.
-    pub offset: i64,
-    /// Its Kafka timestamp in milliseconds.
-    pub timestamp: i64,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value.
-    pub value: Option<Vec<u8>>,
-    /// Its headers.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-impl Record {
-    /// Bytes of key and value.
-    pub fn size(&self) -> usize {
-        self.key.as_ref().map_or(0, Vec::len) + self.value.as_ref().map_or(0, Vec::len)
-    }
-}
-
-/// What a lane gets from the consumer, in order.
-#[derive(Debug)]
-pub enum Delivery {
-    /// Records of its partition.
-    Records(Vec<Record>),
-    /// All records before this offset have been delivered.
-    Position(i64),
-}
-
-/// Records delivered to a lane and not yet taken by it.
-#[derive(Debug, Default)]
-pub struct Load {
-    messages: AtomicI64,
-    bytes: AtomicI64,
-}
-
-impl Load {
-    fn add(&self, records: &[Record]) {
-        self.messages.fetch_add(records.len() as i64, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes(records), Ordering::Relaxed);
-    }
-
-    /// The lane has taken these.
-    pub fn taken(&self, records: &[Record]) {
-        self.messages.fetch_sub(records.len() as i64, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes(records), Ordering::Relaxed);
-    }
-
-    fn is_high(&self) -> bool {
-        self.messages.load(Ordering::Relaxed) > HIGH_WATER || self.bytes.load(Ordering::Relaxed) > HIGH_BYTES
-    }
-
-    fn is_low(&self) -> bool {
-        self.messages.load(Ordering::Relaxed) < HIGH_WATER / 4 && self.bytes.load(Ordering::Relaxed) < HIGH_BYTES / 4
-    }
-}
-
-fn bytes(records: &[Record]) -> i64 {
-    records.iter().map(|it| it.size() as i64).sum()
-}
-
-/// What the group did.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Rebalance {
-    /// These partitions are this member's: each with the number of this assignment.
-    Assigned(Vec<(i32, u64)>),
-    /// These partitions are no longer.
-    Revoked(Vec<i32>),
-    /// An offset was not on the broker; which partition's, nobody says.
-    OutOfRange,
-}
-
-/// What a lane asks of the owner thread.
-enum Command {
-    Assign { partition: i32, assignment: u64, offset: i64, inbox: UnboundedSender<Delivery>, load: Arc<Load> },
-    Unassign { partition: i32, assignment: u64 },
-    Commit { partition: i32, offset: i64 },
-}
-
-/// What callbacks and lanes share.
-struct Membership {
-    /// Partitions that the group gave this member, with the number of the assignment.
-    group: Mutex<BTreeMap<i32, u64>>,
-    /// Partitions assigned locally: being fetched.
-    local: Mutex<BTreeSet<i32>>,
-    assignments: AtomicU64,
-    closing: AtomicBool,
-    rebalances: UnboundedSender<Rebalance>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl ClientContext for Membership {
-    fn log(&self, level: RDKafkaLogLevel, fac: &str, message: &str) {
-        let courtesy = fac == "COMMITFAIL";
-        if (level as i32) <= (RDKafkaLogLevel::Error as i32) && !courtesy {
-            tracing::warn!(target: "kafka", fac, "{message}");
-        } else {
-            tracing::debug!(target: "kafka", fac, "{message}");
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "kafka", "{error}: {reason}");
-    }
-}
-
-impl ConsumerContext for Membership {
-    /// Answers at once: every callback needs exactly one answer, and an empty list is one.
-    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
-        let partitions: Vec<i32> = list.elements().iter().map(rdkafka::topic_partition_list::TopicPartitionListElem::partition).collect();
-        if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
-                tracing::warn!("answer to an assignment: {error}");
-            }
-            if !self.closing.load(Ordering::SeqCst) {
-                self.assigned(&partitions);
-            }
-            return;
-        }
-        let mut fetched = TopicPartitionList::new();
-        {
-            let (mut local, mut group) = (lock(&self.local), lock(&self.group));
-            for element in list.elements() {
-                group.remove(&element.partition());
-                if local.remove(&element.partition()) {
-                    fetched.add_partition(element.topic(), element.partition());
-                }
-            }
-        }
-        if let Err(error) = consumer.incremental_unassign(&fetched) {
-            tracing::warn!("answer to a revocation: {error}");
-        }
-        // Nobody listens once the role has ended; then there is nothing left to tell.
-        let _ = self.rebalances.send(Rebalance::Revoked(partitions));
-    }
-}
-
-impl Membership {
-    fn assigned(&self, partitions: &[i32]) {
-        let mut group = lock(&self.group);
-        let numbered: Vec<(i32, u64)> =
-            partitions.iter().map(|partition| (*partition, self.assignments.fetch_add(1, Ordering::SeqCst))).collect();
-        group.extend(numbered.iter().copied());
-        let _ = self.rebalances.send(Rebalance::Assigned(numbered));
-    }
-}
-
-/// A lane's end of the consumer.
-#[derive(Clone)]
-pub struct Handle {
-    topic: Arc<str>,
-    consumer: Arc<BaseConsumer<Membership>>,
-    commands: mpsc::Sender<Command>,
-}
-
-impl Handle {
-    /// Whether the group still assigns this partition to this member, by the same assignment.
-    pub fn is_mine(&self, partition: i32, assignment: u64) -> bool {
-        lock(&self.consumer.context().group).get(&partition) == Some(&assignment)
-    }
-
-    /// Begins to fetch a claimed partition, unless it is revoked meanwhile.
-    pub fn assign(&self, lane: (i32, u64), offset: i64, inbox: UnboundedSender<Delivery>, load: Arc<Load>) {
-        let _ = self.commands.send(Command::Assign { partition: lane.0, assignment: lane.1, offset, inbox, load });
-    }
-
-    /// Stops fetching a partition that the group still assigns.
-    pub fn unassign(&self, lane: (i32, u64)) {
-        let _ = self.commands.send(Command::Unassign { partition: lane.0, assignment: lane.1 });
-    }
-
-    /// Tells the group, as a courtesy to tools, how far the tables are.
-    pub fn commit(&self, partition: i32, offset: i64) {
-        let _ = self.commands.send(Command::Commit { partition, offset });
-    }
-
-    /// The log's first and end offset.
-    ///
-    /// # Errors
-    /// Transient, when the broker does not answer within 5 s.
-    pub async fn watermarks(&self, partition: i32) -> Result<(i64, i64), Fault> {
-        let (consumer, topic) = (Arc::clone(&self.consumer), Arc::clone(&self.topic));
-        let fetch = move || consumer.fetch_watermarks(&topic, partition, Duration::from_secs(5));
-        blocking(fetch).await?.map_err(|error| Fault::transient(format!("watermarks of {} {partition}: {error}", self.topic)))
-    }
-
-    /// Partitions of the topic now, 0 where it does not exist.
-    ///
-    /// # Errors
-    /// Transient, when the broker does not answer within 5 s.
-    pub async fn partitions(&self) -> Result<i32, Fault> {
-        let (consumer, topic) = (Arc::clone(&self.consumer), Arc::clone(&self.topic));
-        let fetch = move || {
-            consumer
-                .fetch_metadata(Some(&topic), Duration::from_secs(5))
-                .map(|it| it.topics().first().map_or(0, |it| it.partitions().len()))
-        };
-        let count = blocking(fetch).await?.map_err(|error| Fault::transient(format!("metadata of {}: {error}", self.topic)))?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.map_err(Fault::transient)
-}
 
 /// Settings of every consumer; claim.md-style measurements stand in ARCHITECTURE.md.
 const SETTINGS: [(&str, &str); 13] = [
@@ -474,6 +264,7 @@ impl Consumer {
         if self.courtesy.is_empty() {
             return;
         }
+        crate::failpoint_sync!("before-kafka-commit");
         let mut offsets = TopicPartitionList::new();
         for (partition, offset) in std::mem::take(&mut self.courtesy) {
             // An offset that cannot be named is none worth telling.
@@ -520,18 +311,4 @@ fn resume(consumer: &BaseConsumer<Membership>, topic: &str, partition: i32) {
         tracing::warn!("resuming {topic} {partition}: {error}");
     }
     let _ = consumer.fetch_watermarks(topic, partition, Duration::from_millis(500));
-}
-
-/// A message's own copy.
-pub(super) fn record(message: &rdkafka::message::BorrowedMessage<'_>) -> Record {
-    let headers = message
-        .headers()
-        .map_or_else(Vec::new, |headers| headers.iter().map(|it| (it.key.to_owned(), it.value.map(<[u8]>::to_vec))).collect());
-    Record {
-        offset: message.offset(),
-        timestamp: message.timestamp().to_millis().unwrap_or_default(),
-        key: message.key().map(<[u8]>::to_vec),
-        value: message.payload().map(<[u8]>::to_vec),
-        headers,
-    }
 }

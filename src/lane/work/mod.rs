@@ -1,0 +1,263 @@
+//! The work of a claimed lane: gather, fold, flush, and hand over what lies outside MySQL.
+//!
+//! One batch at a time; only what lies outside overlaps with the next.
+
+mod flush;
+mod hold;
+mod settle;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use workers::fold::{Changes, Fold, Presume};
+
+use super::{
+    Context, End, Lane, Order, TRANSIENT,
+    breaker::Breaker,
+    claim::Claimed,
+    intake::{Batch, Intake, Obstacle, PACE, remember},
+    outside::{MOST_BYTES, Outside, PARTING},
+};
+use crate::{
+    fault::Fault,
+    health::State,
+    metrics::{Resolution, RoleMetrics, Step, Store},
+    retry::Retry,
+    store::{
+        breakers,
+        ledger::{Advance, Owner, Token},
+        mysql::{
+            Failure,
+            flush::{Cause, Flush, Letter, Took},
+            load::load,
+        },
+    },
+};
+
+/// How often an idle lane says that it is up to date.
+const IDLE: Duration = Duration::from_secs(5);
+/// How long an idle lane waits before it confirms by a statement of its own what the next flush would confirm.
+const CONFIRM: Duration = Duration::from_millis(500);
+/// How often a lane looks whether the topic is still the one it claimed.
+const LOOK: Duration = Duration::from_secs(10);
+/// Batches that look identities up after one was found that was taken to be new.
+const WARY: u32 = 32;
+
+/// A lane at work.
+pub struct Work<'l> {
+    lane: &'l mut Lane,
+    context: Arc<Context>,
+    token: Token,
+    epoch: i64,
+    /// The ledger's next offset.
+    next: i64,
+    /// The ledger's confirmed offset.
+    confirmed: i64,
+    intake: Intake,
+    fold: Fold,
+    outside: Outside,
+    breaker: Breaker,
+    wary: u32,
+    /// Whether a breaker of this lane is open, or was when it was last worked.
+    held: bool,
+    /// Held while folding and flushing; let go while waiting for better weather.
+    slot: Option<OwnedSemaphorePermit>,
+    flushed_at: Instant,
+    looked_at: Instant,
+}
+
+impl<'l> Work<'l> {
+    /// The work of a lane just claimed.
+    pub fn new(lane: &'l mut Lane, mut claimed: Claimed) -> Self {
+        let context = Arc::clone(&lane.context);
+        let settings = &context.settings;
+        let (token, epoch, next) = (claimed.token, claimed.epoch, claimed.next);
+        let now = Instant::now();
+        Self {
+            fold: Fold::new(context.role, lane.partition, Presume::New, settings.lane_memory),
+            outside: Outside::start(&context, (lane.partition, token), next, std::mem::take(&mut claimed.behind)),
+            breaker: Breaker::new(settings.breaker.ratio, settings.breaker.run),
+            intake: Intake::new(context.role, lane.partition, claimed),
+            lane,
+            context,
+            token,
+            epoch,
+            next,
+            confirmed: next,
+            wary: 0,
+            held: false,
+            slot: None,
+            flushed_at: now.checked_sub(PACE).unwrap_or(now),
+            looked_at: now,
+        }
+    }
+
+    /// Works until something ends it.
+    pub async fn run(mut self) -> End {
+        let end = match self.work().await {
+            Ok(never) => never,
+            Err(end) => end,
+        };
+        if let End::Ordered(order) = &end {
+            self.part(*order).await;
+        }
+        end
+    }
+
+    async fn work(&mut self) -> Result<End, End> {
+        self.remember_breaker().await?;
+        self.lane.state(State::Idle, "");
+        loop {
+            // Whatever flushed last, an idle lane among them, leaves its slot to the others.
+            self.slot = None;
+            self.look().await?;
+            if !self.gather().await? {
+                self.rest().await?;
+                continue;
+            }
+            self.take_slot().await?;
+            let context = Arc::clone(&self.context);
+            self.intake.drain().map_err(|it| self.obstacle_end(it))?;
+            match self.intake.batch(&context.registry).await {
+                Ok(batch) => self.settle(batch).await?,
+                Err(Obstacle::Wait(fault)) => self.wait_for_schema(fault).await?,
+                Err(obstacle) => return Err(self.obstacle_end(obstacle)),
+            }
+        }
+    }
+
+    async fn take_slot(&mut self) -> Result<(), End> {
+        if self.slot.is_none() {
+            let slots = Arc::clone(&self.context.slots);
+            // It is never closed.
+            self.slot = self.lane.unless_ordered(slots.acquire_owned()).await?.ok();
+        }
+        Ok(())
+    }
+
+    /// Waits for records; `false` when there were none for a while.
+    async fn gather(&mut self) -> Result<bool, End> {
+        if self.intake.is_empty() {
+            let pause = if self.confirmed < self.next { CONFIRM } else { IDLE };
+            let intake = &mut self.intake;
+            let received = self
+                .lane
+                .unless_ordered(async {
+                    tokio::select! {
+                        received = intake.receive() => Some(received),
+                        () = sleep(pause) => None,
+                    }
+                })
+                .await?;
+            match received {
+                Some(received) => self.received(received)?,
+                None => return Ok(false),
+            }
+        }
+        while !self.intake.is_enough() && self.flushed_at.elapsed() < PACE {
+            let (intake, due) = (&mut self.intake, self.flushed_at + PACE);
+            let received = self.lane.unless_ordered(async {
+                tokio::select! { it = intake.receive() => Some(it), () = sleep_until(due) => None }
+            });
+            if let Some(received) = received.await? {
+                self.received(received)?;
+            }
+        }
+        Ok(!self.intake.is_empty())
+    }
+
+    fn received(&mut self, received: Result<Option<()>, Obstacle>) -> Result<(), End> {
+        match received {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(End::Ordered(Order::Revoked)),
+            Err(obstacle) => Err(self.obstacle_end(obstacle)),
+        }
+    }
+
+    fn obstacle_end(&self, obstacle: Obstacle) -> End {
+        match obstacle {
+            Obstacle::LogChanged => {
+                let line = format!(
+                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --accept-loss` is the way out",
+                    self.context.topic, self.context.role.name, self.lane.partition
+                );
+                End::Standstill(State::LogChanged, line)
+            }
+            Obstacle::Incompatible(line) => End::Standstill(State::SchemaIncompatible, line),
+            Obstacle::Wait(fault) => End::Weather(fault),
+        }
+    }
+
+    async fn wait_for_schema(&mut self, fault: Fault) -> Result<(), End> {
+        self.slot = None;
+        self.lane.state(State::SinkBlocked, &fault.to_string());
+        self.context.process.store_error(Store::Registry, TRANSIENT);
+        self.lane.wait(Duration::from_millis(500)).await
+    }
+
+    /// An idle lane confirms what is confirmed, and says that it is up to date.
+    async fn rest(&mut self) -> Result<(), End> {
+        let confirmed = self.outside.confirmed(self.next)?;
+        if confirmed == self.next && self.confirmed < confirmed {
+            let lane = (self.lane.partition, self.token);
+            if !self.context.ledger.confirm(&self.context.pool, lane, self.epoch, confirmed).await? {
+                return Err(End::Fenced);
+            }
+            self.confirmed = confirmed;
+        }
+        if self.flushed_at.elapsed() >= IDLE
+            && let Some(end) = self.intake.end()
+        {
+            // Past control records, which are nobody's events.
+            let next = self.next.max(end);
+            let advance = self.advance(&Changes::default(), next, None)?;
+            self.flush(&advance, &Changes::default(), &[]).await?;
+            self.flushed(next);
+        }
+        if self.intake.is_empty() {
+            let starved = self.flushed_at.elapsed() >= IDLE && self.lane.log_end.load(Ordering::Relaxed) > self.next;
+            self.lane.state(if starved { State::Starved } else { State::Idle }, "");
+        }
+        Ok(())
+    }
+
+    /// Every 10 s: whether the topic is still the one that was claimed.
+    async fn look(&mut self) -> Result<(), End> {
+        if self.looked_at.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
+        match self.lane.check_log(self.next).await {
+            // A broker that does not answer now says nothing about the log.
+            Err(End::Weather(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// A stopping lane waits a little for the world outside, and writes down how far it came.
+    async fn part(&mut self, order: Order) {
+        if order == Order::Revoked {
+            return;
+        }
+        let waiting = async {
+            while self.outside.confirmed(self.next).is_ok_and(|it| it < self.next) {
+                self.outside.progress().await;
+            }
+        };
+        // Past the bound the successor performs what is pending again.
+        let _ = timeout(PARTING, waiting).await;
+        if self.outside.confirmed(self.next).is_ok_and(|it| it == self.next) {
+            let lane = (self.lane.partition, self.token);
+            let confirmed = self.context.ledger.confirm(&self.context.pool, lane, self.epoch, self.next).await;
+            if let Err(error) = confirmed {
+                tracing::debug!("parting: {error}");
+            }
+        }
+    }
+}

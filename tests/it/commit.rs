@@ -1,0 +1,81 @@
+//! COMMIT and its answer, lost and delayed on the way: no row twice, none missing, and the resolution counted.
+
+use std::time::Duration;
+
+use crate::support::{
+    Seed, Worker, World, events,
+    oracle::Oracle,
+    proxy::{Commit, Proxy},
+    results, soon,
+    wait::when,
+};
+
+/// A worker that reaches MySQL by a proxy, at the end of a log with some events in it.
+fn begin(test: &str) -> (World, Proxy, Worker, Seed) {
+    let mut seed = Seed::of(test);
+    let mut world = World::new(test);
+    let proxy = world.proxy(&world.servers.mysql_address());
+    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+    world.variables.insert("FLEET_MYSQL_URL", url);
+    world.send(results().topic, &events::test_results(&mut seed, 50, 300));
+    let worker = world.worker("test-results");
+    world.settle(results());
+    (world, proxy, worker, seed)
+}
+
+/// Sends events and waits until so many COMMITs have met their fate and all is settled.
+fn stream(world: &World, proxy: &Proxy, seed: &mut Seed, (commit, count): (Commit, u32)) {
+    proxy.treat_commits(commit, count);
+    world.send(results().topic, &events::test_results(seed, 50, 1_000));
+    soon("the COMMITs to be treated", || when(proxy.hits() >= count, || format!("{} were", proxy.hits())));
+    world.settle(results());
+    Oracle::of(world, results()).assert(world);
+    world.verify(results());
+}
+
+fn resolved(worker: &Worker, resolution: &str) -> f64 {
+    worker.metric("fleet_commit_unknown_total", &[&format!("resolution=\"{resolution}\"")])
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_not_done_twice() {
+    let (world, proxy, worker, mut seed) = begin("answer-lost");
+    stream(&world, &proxy, &mut seed, (Commit::AnswerLost, 3));
+    assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (3.0, 0.0));
+}
+
+#[test]
+fn a_commit_that_is_lost_is_done_again() {
+    let (world, proxy, worker, mut seed) = begin("commit-lost");
+    stream(&world, &proxy, &mut seed, (Commit::Lost, 3));
+    assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (0.0, 3.0));
+}
+
+#[test]
+fn a_commit_that_arrives_after_its_connection_is_lost_counts_once() {
+    let (world, proxy, worker, mut seed) = begin("commit-late");
+    stream(&world, &proxy, &mut seed, (Commit::Late(Duration::from_secs(2)), 2));
+    assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (2.0, 0.0));
+}
+
+#[test]
+fn a_commit_that_is_slow_is_waited_for() {
+    let (world, proxy, worker, mut seed) = begin("commit-slow");
+    stream(&world, &proxy, &mut seed, (Commit::Delayed(Duration::from_secs(3)), 2));
+    assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (0.0, 0.0));
+}
+
+#[test]
+fn a_lost_commit_of_a_lane_that_another_claimed_meanwhile_is_fenced() {
+    let (world, proxy, worker, mut seed) = begin("commit-fenced");
+    proxy.treat_commits(Commit::LostForGood, 1);
+    world.send(results().topic, &events::test_results(&mut seed, 50, 1_000));
+    soon("a COMMIT to be lost", || when(proxy.hits() == 1, || "none was".to_owned()));
+    // What a claim by another worker does to every lane.
+    world.database.run("UPDATE test_results_ledger SET token = RANDOM_BYTES(8)").unwrap();
+    proxy.set(crate::support::proxy::Mode::Pass);
+    world.settle(results());
+    Oracle::of(&world, results()).assert(&world);
+    assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (0.0, 0.0));
+    assert!(resolved(&worker, "fenced") >= 1.0);
+}

@@ -1,0 +1,19 @@
+//! The program against real servers: whatever happens, the tables and keys are what the log says.
+//!
+//! One binary, a module for each kind of trouble. `eval "$(ops/stack env)"` first; FLEET_TEST_SEED repeats a run.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod boards;
+mod commit;
+mod crash;
+mod poison;
+mod restored;
+mod same_tables;
+mod schema;
+mod servers;
+mod topics;
+mod zombie;

@@ -1,0 +1,136 @@
+//! Workers that were frozen, and claims that hang: what comes too late changes nothing, and nobody is left standing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::support::{
+    Seed, Worker, World, caches,
+    database::Position,
+    events,
+    oracle::Oracle,
+    proxy::Mode,
+    results, soon,
+    wait::{holds_for, wait_until, when},
+};
+
+/// The consumer's default: past it another may own the lane.
+const SESSION: Duration = Duration::from_secs(6);
+/// How much longer than a session a successor may be held.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Tokens by partition.
+fn tokens(world: &World) -> BTreeMap<i32, String> {
+    let ledger = world.database.ledger(results()).expect("the ledger");
+    ledger.into_iter().map(|Position { partition, token, .. }| (partition, token)).collect()
+}
+
+/// Freezes a worker at a point of its flush until another has all its lanes and has gone on; then lets it go on.
+fn freeze_at(test: &str, point: &str) {
+    let mut seed = Seed::of(test);
+    let world = World::new(test);
+    let nth = seed.within(3, 9);
+    let zombie = world.worker_with("test-results", &[("FLEET_FAILPOINT", &format!("{point}:{nth}")), ("FLEET_FAILPOINT_STOP", "1")]);
+    // Few users, so that the successor writes the very rows and keys that the zombie was about to.
+    world.send(results().topic, &events::test_results(&mut seed, 20, 1_500));
+    wait_until("the worker to freeze", SESSION * 5, || when(zombie.is_frozen(), || "it runs".to_owned()));
+    let before = tokens(&world);
+    let heir = world.worker("test-results");
+    wait_until("every lane to be claimed anew", SESSION + GRACE, || {
+        let left: Vec<i32> = tokens(&world).into_iter().filter(|(partition, token)| before[partition] == *token).map(|it| it.0).collect();
+        when(left.is_empty(), || format!("still the frozen worker's: {left:?}"))
+    });
+    world.send(results().topic, &events::test_results(&mut seed, 20, 1_500));
+    world.settle(results());
+    let settled = world.database.dump(results());
+    zombie.thaw();
+    await_return(&zombie);
+    world.settle(results());
+    world.database.dump(results()).assert_equals(&settled, "after the zombie's return");
+    holds_for(Duration::from_secs(2), || caches::check(&world, results()));
+    world.send(results().topic, &events::test_results(&mut seed, 20, 500));
+    world.settle(results());
+    Oracle::of(&world, results()).assert(&world);
+    caches::assert_equal(&world, results());
+    world.verify(results());
+    heir.stop();
+    zombie.stop();
+}
+
+/// Waits until a worker has lanes again that work.
+fn await_return(worker: &Worker) {
+    soon("the thawed worker to have lanes again", || {
+        let lanes = worker.lanes()?;
+        let working = lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing");
+        when(!lanes.is_empty() && working && lanes.len() < 10, || format!("its lanes are {lanes:?}"))
+    });
+}
+
+#[test]
+fn a_worker_frozen_inside_a_transaction_holds_nobody_and_lands_nothing() {
+    freeze_at("frozen-inside", "in-transaction");
+}
+
+#[test]
+fn a_worker_frozen_between_commit_and_redis_overwrites_nothing_newer() {
+    freeze_at("frozen-after", "after-commit");
+}
+
+#[test]
+fn a_worker_frozen_from_outside_under_load_is_fenced() {
+    let mut seed = Seed::of("frozen-outside");
+    let world = World::new("frozen-outside");
+    let (zombie, heir) = (world.worker("test-results"), world.worker("test-results"));
+    world.send(results().topic, &events::test_results(&mut seed, 100, 4_000));
+    world.await_applied(results(), seed.within(200, 2_000));
+    zombie.freeze();
+    let before = tokens(&world);
+    wait_until("the frozen worker's lanes to be claimed", SESSION + GRACE, || {
+        let owners = world.database.ledger(results())?;
+        let left: Vec<i32> = owners.iter().filter(|it| it.owner.contains(&format!(" {} ", zombie.pid()))).map(|it| it.partition).collect();
+        when(left.is_empty(), || format!("still its own: {left:?}"))
+    });
+    assert_ne!(before, tokens(&world));
+    world.send(results().topic, &events::test_results(&mut seed, 100, 2_000));
+    zombie.thaw();
+    world.settle(results());
+    await_return(&zombie);
+    world.settle(results());
+    Oracle::of(&world, results()).assert(&world);
+    caches::assert_equal(&world, results());
+    heir.stop();
+    zombie.stop();
+}
+
+#[test]
+fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_standing() {
+    let mut seed = Seed::of("hanging-claim");
+    let world = World::new("hanging-claim");
+    let proxy = world.proxy(&world.servers.mysql_address());
+    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+    let slow = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
+    let first = world.worker("test-results");
+    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
+    await_return(&slow);
+    await_return(&first);
+    proxy.set(Mode::Stall);
+    first.stop();
+    soon("the slow worker to be given every partition", || {
+        let own = slow.partitions()?;
+        when(own.len() == 10, || format!("it has {own:?}"))
+    });
+    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
+    let second = world.worker("test-results");
+    await_return(&second);
+    assert_eq!(slow.get("/livez").expect("an answer").status, 200, "a slow MySQL is no reason to end the worker");
+    let served = second.partitions().expect("its lanes");
+    soon("the second worker's partitions to be at the end", || {
+        let lanes = second.lanes()?;
+        when(lanes.iter().all(|it| it["lag_records"] == 0), || format!("{lanes:?}"))
+    });
+    assert_eq!(served.len(), 5, "half of the partitions moved away: {served:?}");
+    second.stop();
+    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
+    proxy.set(Mode::Pass);
+    world.settle(results());
+    Oracle::of(&world, results()).assert(&world);
+    slow.stop();
+}

@@ -1,0 +1,210 @@
+//! A test's own MySQL database: queries in plain text, rows as dumps to compare byte for byte, rows as the core has them.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    sync::Arc,
+};
+
+use sqlx::{MySqlPool, Row as _, mysql::MySqlPoolOptions};
+use tokio::runtime::Runtime;
+use workers::fold::{Column, Kind, Role, Table, Value};
+
+use super::servers::Servers;
+
+/// A row as text; `None` is NULL.
+pub type Texts = Vec<Option<String>>;
+
+/// One database.
+pub struct Database {
+    name: String,
+    servers: Servers,
+    runtime: Arc<Runtime>,
+    pool: MySqlPool,
+}
+
+/// A row of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub partition: i32,
+    pub next: Option<i64>,
+    pub confirmed: Option<i64>,
+    pub is_pending: bool,
+    pub token: String,
+    pub owner: String,
+    pub epoch: i64,
+}
+
+impl Database {
+    /// Makes the database.
+    pub fn create(name: &str, servers: &Servers, runtime: Arc<Runtime>) -> Self {
+        let admin = connect(&servers.mysql_url("mysql"), &runtime);
+        runtime.block_on(sqlx::raw_sql(&format!("CREATE DATABASE `{name}` CHARACTER SET utf8mb4")).execute(&admin)).expect("a database");
+        runtime.block_on(admin.close());
+        let pool = connect(&servers.mysql_url(name), &runtime);
+        Self { name: name.to_owned(), servers: servers.clone(), runtime, pool }
+    }
+
+    pub fn url(&self) -> String {
+        self.servers.mysql_url(&self.name)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn drop_it(&self) {
+        let _ = self.run(&format!("DROP DATABASE `{}`", self.name));
+    }
+
+    /// Runs a statement, or several.
+    pub fn run(&self, sql: &str) -> Result<u64, String> {
+        let done = self.runtime.block_on(sqlx::raw_sql(sql).execute(&self.pool));
+        done.map(|it| it.rows_affected()).map_err(|it| format!("{sql}: {it}"))
+    }
+
+    /// The rows of a query.
+    pub fn try_rows(&self, sql: &str) -> Result<Vec<Texts>, String> {
+        let rows = self.runtime.block_on(sqlx::raw_sql(sql).fetch_all(&self.pool)).map_err(|it| format!("{sql}: {it}"))?;
+        Ok(rows.iter().map(|row| (0..row.len()).map(|at| row.try_get_unchecked(at).expect("text")).collect()).collect())
+    }
+
+    /// The rows of a query that the database must answer now.
+    pub fn rows(&self, sql: &str) -> Vec<Texts> {
+        self.try_rows(sql).unwrap_or_else(|it| panic!("{it}"))
+    }
+
+    /// The one number of a query, 0 where it gives NULL.
+    pub fn number(&self, sql: &str) -> i64 {
+        let rows = self.rows(sql);
+        rows[0][0].as_ref().map_or(0, |it| it.parse().expect("a whole number"))
+    }
+
+    /// Runs statements on one connection, which is kept until the guard is dropped: a lock, for one.
+    pub fn hold(&self, sql: &str) -> Held {
+        let mut connection = self.runtime.block_on(self.pool.acquire()).expect("a connection").detach();
+        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
+        Held { connection, runtime: Arc::clone(&self.runtime) }
+    }
+
+    /// Every row of a role's tables, its ledger apart.
+    pub fn dump(&self, role: &Role) -> Dump {
+        Dump(role.tables.iter().map(|it| (it.name, self.dump_table(it))).collect())
+    }
+
+    fn dump_table(&self, table: &Table) -> Vec<String> {
+        let columns: Vec<String> = table.columns.iter().map(|it| format!("QUOTE(`{}`)", it.name)).collect();
+        let sql = format!("SELECT CONCAT_WS(' ', {}) FROM `{}` ORDER BY {}", columns.join(", "), table.name, keys(table));
+        self.rows(&sql).into_iter().map(|mut row| row.remove(0).unwrap_or_default()).collect()
+    }
+
+    /// The rows of a table as the core has them, in the order of the key. A reading of its own, apart from the program's.
+    pub fn values(&self, table: &Table) -> Vec<Vec<Value>> {
+        let columns: Vec<String> = table.columns.iter().map(selected).collect();
+        let rows = self.rows(&format!("SELECT {} FROM `{}` ORDER BY {}", columns.join(", "), table.name, keys(table)));
+        rows.into_iter().map(|row| row.into_iter().zip(table.columns).map(|(text, column)| value(column, text)).collect()).collect()
+    }
+
+    /// A role's ledger, by partition.
+    pub fn ledger(&self, role: &Role) -> Result<Vec<Position>, String> {
+        let sql = format!(
+            "SELECT partition_id, next_offset, confirmed_offset, pending IS NOT NULL OR caches_behind, HEX(token), owner, epoch \
+             FROM `{}` WHERE shard = 0 ORDER BY partition_id",
+            role.ledger
+        );
+        let number = |it: &Option<String>| it.as_ref().map(|it| it.parse::<i64>().expect("a number"));
+        let position = |row: Texts| Position {
+            partition: i32::try_from(number(&row[0]).expect("a partition")).expect("a partition"),
+            next: number(&row[1]),
+            confirmed: number(&row[2]),
+            is_pending: number(&row[3]) == Some(1),
+            token: row[4].clone().unwrap_or_default(),
+            owner: row[5].clone().unwrap_or_default(),
+            epoch: number(&row[6]).unwrap_or_default(),
+        };
+        Ok(self.try_rows(&sql)?.into_iter().map(position).collect())
+    }
+
+    /// Records that a role has applied, over all partitions.
+    pub fn applied(&self, role: &Role) -> i64 {
+        self.ledger(role).map_or(0, |it| it.iter().filter_map(|it| it.next).sum())
+    }
+}
+
+/// A connection with what was done on it.
+pub struct Held {
+    connection: sqlx::MySqlConnection,
+    runtime: Arc<Runtime>,
+}
+
+impl Held {
+    /// Does more on it.
+    pub fn run(&mut self, sql: &str) {
+        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
+    }
+}
+
+fn connect(url: &str, runtime: &Runtime) -> MySqlPool {
+    let _inside = runtime.enter();
+    MySqlPoolOptions::new().max_connections(4).connect_lazy(url).expect("FLEET_MYSQL_URL is a URL")
+}
+
+fn keys(table: &Table) -> String {
+    let keys: Vec<String> = table.columns[..table.key].iter().map(|it| format!("`{}`", it.name)).collect();
+    keys.join(", ")
+}
+
+/// How a column is asked for, so that its text is the core's value.
+fn selected(column: &Column) -> String {
+    let name = format!("`{}`", column.name);
+    match column.kind {
+        Kind::Long | Kind::Bool => format!("CAST({name} AS SIGNED)"),
+        Kind::Hundredths => format!("CAST({name} * 100 AS SIGNED)"),
+        Kind::Time => format!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {name}) DIV 1000"),
+        Kind::Day => format!("TO_DAYS({name}) - TO_DAYS('1970-01-01')"),
+        Kind::Id | Kind::Text | Kind::Json => name,
+    }
+}
+
+fn value(column: &Column, text: Option<String>) -> Value {
+    let Some(text) = text else { return Value::Null };
+    match column.kind {
+        Kind::Id => Value::Id(text.parse().expect("a UUID")),
+        Kind::Text | Kind::Json => Value::Text(text.into()),
+        _ => Value::Long(text.parse().expect("a whole number")),
+    }
+}
+
+/// The rows of tables as text, in the order of their keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Dump(BTreeMap<&'static str, Vec<String>>);
+
+impl Dump {
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> usize {
+        self.0[table].len()
+    }
+
+    /// Fails with the rows that differ, if any do.
+    pub fn assert_equals(&self, expected: &Self, what: &str) {
+        for (table, wanted) in &expected.0 {
+            let found = &self.0[table];
+            if found != wanted {
+                let (missing, extra) = (difference(wanted, found), difference(found, wanted));
+                panic!("{what}: {table} has {} rows, expected {}\n  missing: {missing:#?}\n  extra: {extra:#?}", found.len(), wanted.len());
+            }
+        }
+    }
+}
+
+/// The first rows of one list that the other has not.
+fn difference<'a>(one: &'a [String], other: &[String]) -> Vec<&'a String> {
+    let other: HashSet<&String> = other.iter().collect();
+    one.iter().filter(|it| !other.contains(it)).take(3).collect()
+}
+
+impl fmt::Debug for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.iter().map(|(table, rows)| (table, rows.len()))).finish()
+    }
+}
