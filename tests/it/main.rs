@@ -1,6 +1,6 @@
 //! The program against real servers: whatever happens, the tables and keys are what the log says.
 //!
-//! One binary, a module for each kind of trouble. `eval "$(ops/stack env)"` first; FLEET_TEST_SEED repeats a run.
+//! One binary, a module for each kind of trouble. `eval "$(ops/stack env)"` first; FLEET_TEST_SEED repeats a run, FLEET_TEST_LOG=debug makes workers tell more.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says by panicking")]
 

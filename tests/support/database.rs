@@ -138,6 +138,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Lets go of it.
+    pub fn release(mut self) {
+        self.run("ROLLBACK");
+    }
+
     /// Does more on it.
     pub fn run(&mut self, sql: &str) {
         self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
