@@ -50,7 +50,8 @@ fn a_topic_made_again_under_a_running_lane_is_told_and_nothing_is_lettered() {
     let topic = world.topic(results().topic);
     world.log.delete_topic(&topic);
     world.must(&["topics", "apply"]);
-    world.send(results().topic, &events::test_results(&mut seed, 60, 600));
+    // Fewer than before, so that every lane stands past the new log's end.
+    world.send(results().topic, &events::test_results(&mut seed, 60, 100));
     for partition in 0..10 {
         let detail = await_lane(&worker, results().name, partition, "log-changed");
         assert!(detail.contains("fleet ledger move"), "{detail}");
@@ -60,7 +61,8 @@ fn a_topic_made_again_under_a_running_lane_is_told_and_nothing_is_lettered() {
     world.settle(boards());
     nothing_lettered(&world);
     world.database.dump(results()).assert_equals(&before, "while the lanes stand");
-    (0..10).for_each(|partition| move_to(&world, partition, "start"));
+    (0..10).for_each(|partition| move_to(&world, partition, "earliest"));
+    world.send(results().topic, &events::test_results(&mut seed, 60, 500));
     world.settle(results());
     assert_eq!(world.database.number("SELECT COUNT(*) FROM test_results"), 1_200, "old results and new ones");
     nothing_lettered(&world);
@@ -103,7 +105,7 @@ fn records_lost_to_retention_stop_their_lane_alone_until_the_loss_is_accepted() 
         when(behind.is_empty() && lanes.len() == 10, || format!("{behind:?}"))
     });
     assert_eq!(world.run(&["verify", "--role", results().name]).status.code(), Some(2), "the log no longer reaches the origin");
-    move_to(&world, lost, "start");
+    move_to(&world, lost, "earliest");
     world.settle(results());
     nothing_lettered(&world);
     assert_eq!(world.database.number("SELECT COUNT(*) FROM ledger_moves"), 1, "the move is kept");

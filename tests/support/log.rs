@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     message::{Header, Headers as _, OwnedHeaders},
@@ -82,6 +82,7 @@ impl Log {
             .set("enable.idempotence", "true")
             .set("linger.ms", "2")
             .set("message.timeout.ms", "120000");
+        config.set("topic.metadata.refresh.interval.ms", "1000");
         config.set("message.max.bytes", "9000000").set("queue.buffering.max.kbytes", "262144");
         Self { runtime, producer: config.create().expect("a producer"), consumer, admin }
     }
@@ -153,13 +154,6 @@ impl Log {
         self.consumer.unassign().expect("no assignment");
         records.sort_by_key(|it| (it.partition, it.offset));
         records
-    }
-
-    pub fn create_topic(&self, topic: &str, partitions: i32) {
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let done = self.runtime.block_on(self.admin.create_topics([&new], &AdminOptions::new())).expect("an answer");
-        assert!(done.iter().all(Result::is_ok), "create {topic}: {done:?}");
-        soon(&format!("topic {topic}"), || when(self.partitions(topic)? == partitions, || "it is not there yet".to_owned()));
     }
 
     pub fn delete_topics(&self, topics: &[&str]) {
