@@ -2,11 +2,7 @@
 //!
 //! It does nothing itself: each command is a file of [`fleet::commands`].
 
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Parser;
@@ -52,7 +48,7 @@ fn start() -> anyhow::Result<Outcome> {
 
 fn log(config: &Config) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log)).context("FLEET_LOG: not a list of levels")?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false);
     match config.log_format {
         LogFormat::Lines => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

@@ -156,6 +156,7 @@ impl Worker {
             status: status.clone(),
             log_end: Arc::clone(&log_end),
             said: None,
+            warned: None,
             topic_id: None,
         };
         let before = self.lanes.insert(partition, Running { assignment, orders, status, log_end, task: tokio::spawn(lane.run()) });

@@ -174,20 +174,21 @@ impl Drained {
         figures.add("CPU of everything else on the machine", "cores", spent.others / spent.seconds);
         let rss = figures.add("worker peak memory", "MiB", self.peak_rss);
         goals.map(|it| rss.at_most(it.rss));
-        self.tell_steps(figures);
+        tell_steps(&self.scrape, figures);
     }
+}
 
-    fn tell_steps(&self, figures: &mut Figures) {
-        const METRIC: &str = "fleet_flush_duration_seconds";
-        for step in STEPS {
-            let label = format!("step=\"{step}\"");
-            let count = self.scrape.sum(&format!("{METRIC}_count"), &label);
-            if count > 0.0 {
-                let sum = self.scrape.sum(&format!("{METRIC}_sum"), &label);
-                figures.add(format!("flush, {step}: all together"), "s", sum);
-                for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
-                    figures.add(format!("flush, {step}: {name}"), "ms", self.scrape.quantile(METRIC, &label, share) * 1000.0);
-                }
+/// Tells how long flushes spend in each step.
+pub fn tell_steps(scrape: &Scrape, figures: &mut Figures) {
+    const METRIC: &str = "fleet_flush_duration_seconds";
+    for step in STEPS {
+        let label = format!("step=\"{step}\"");
+        let count = scrape.sum(&format!("{METRIC}_count"), &label);
+        if count > 0.0 {
+            let sum = scrape.sum(&format!("{METRIC}_sum"), &label);
+            figures.add(format!("flush, {step}: all together"), "s", sum);
+            for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+                figures.add(format!("flush, {step}: {name}"), "ms", scrape.quantile(METRIC, &label, share) * 1000.0);
             }
         }
     }

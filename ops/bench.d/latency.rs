@@ -8,6 +8,7 @@ use workers::{ROLES, fold::Role, simulate::Plan};
 
 use crate::{
     clock::{Watch, quantile},
+    drain::tell_steps,
     events,
     figures::Figures,
     machine::{Servers, Usage},
@@ -134,4 +135,5 @@ fn tell_own(before: &Scrape, after: &Scrape, figures: &mut Figures) {
     }
     let flushes = between.sum("fleet_batch_records_count", "");
     figures.add("records a flush", "", between.sum("fleet_batch_records_sum", "") / flushes.max(1.0));
+    tell_steps(&between, figures);
 }

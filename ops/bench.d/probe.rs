@@ -126,7 +126,7 @@ impl Producer {
             let due = started + Duration::from_secs_f64(number as f64 / f64::from(self.rate));
             thread::sleep(due.saturating_duration_since(Instant::now()));
             let sample = sample(&event);
-            events::send(&self.bulk, event)?;
+            events::send(&self.bulk, &event)?;
             self.sent.fetch_add(1, Ordering::Relaxed);
             let Some(sample) = sample else { continue };
             let is_new = known.insert(sample.event_id);

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fleet::{fault::Fault, store::mysql::{self, statements::quote}};
+use fleet::{
+    fault::Fault,
+    store::mysql::{self, statements::quote},
+};
 use sqlx::Row as _;
 use tokio::time::sleep;
 
@@ -106,7 +109,7 @@ async fn wait_for_two(stage: &Stage, first: u32) -> Result<(), Fault> {
 async fn lanes(stage: &Stage) -> Result<Lanes, Fault> {
     let text = format!("SELECT partition_id, COALESCE(owner, ''), COALESCE(next_offset, 0) FROM {}", quote(stage.role.ledger));
     let rows = sqlx::query(&text).fetch_all(&stage.pool).await.map_err(|it| mysql::fault(&it))?;
-    let lane = |row: &sqlx::mysql::MySqlRow| Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)));
+    let lane = |row: &sqlx::mysql::MySqlRow| Ok((row.try_get(0)?, (row.try_get_unchecked(1)?, row.try_get(2)?)));
     rows.iter().map(lane).collect::<Result<Lanes, sqlx::Error>>().map_err(|it| mysql::fault(&it))
 }
 

@@ -115,7 +115,7 @@ pub async fn mysql(pool: MySqlPool, samples: UnboundedReceiver<Sample>) -> Resul
             query = query.bind(sample.user_id).bind(values::datetime(sample.occurred_at)).bind(sample.event_id.to_string());
         }
         let rows = query.fetch_all(&pool).await.map_err(|it| mysql::fault(&it))?;
-        let ids: Vec<String> = rows.iter().filter_map(|it| it.try_get(0).ok()).collect();
+        let ids: Vec<String> = rows.iter().filter_map(|it| it.try_get_unchecked(0).ok()).collect();
         waiting.saw(looked.len(), |it| ids.contains(&it.event_id.to_string()));
         sleep(LOOK).await;
     }

@@ -92,7 +92,7 @@ telling() {
     grep -E -A 12 '^(error|warning)' "$1" | head -n 60
   else
     tail -n 25 "$1"
-  fi | cut -c 1-240
+  fi | grep -vE '^ +([0-9]+: |at )|^stack backtrace:|^note: Some details' | cut -c 1-240
 }
 
 end_checks() {

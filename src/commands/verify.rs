@@ -46,6 +46,12 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         return Err(Fault::fatal(format!("{} has partitions 0..{}, not {partition}", args.role.name, partitions - 1)));
     }
     let report = verify(config, args.role, args.partition).await?;
+    for (partition, from) in report.partitions.iter().filter_map(|it| Some((it, it.behind?))) {
+        let (number, next) = (partition.partition, partition.next);
+        config.output.remark(&format!(
+            "partition {number} was moved back from {from} and stands at {next}: until it is there again, rows are ahead of it"
+        ));
+    }
     if config.output.form() == Form::Json {
         config.output.one(&report, |_| String::new())?;
     } else {

@@ -137,8 +137,12 @@ impl Lane {
         self.check_partitions().await?;
         let (low, high) = self.watermarks().await?;
         self.compare_range(next, (low, high))?;
-        let context = Arc::clone(&self.context);
-        let id = context.admin.topic_id(&context.topic).await?.map(|it| uuid::Uuid::from_bytes(it).to_string());
+        self.check_id().await
+    }
+
+    /// Whether the topic is still the one that was claimed.
+    pub(super) async fn check_id(&self) -> Result<(), End> {
+        let id = self.context.admin.topic_id(&self.context.topic).await?.map(|it| uuid::Uuid::from_bytes(it).to_string());
         self.compare_id(self.topic_id.as_deref(), id.as_deref())
     }
 

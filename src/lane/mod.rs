@@ -203,8 +203,10 @@ pub struct Lane {
     pub status: LaneHandle,
     /// The log's end, as measured last.
     pub log_end: Arc<AtomicI64>,
-    /// What it said last of how it is, so that a change is logged once.
+    /// What it said last of how it is, so that only changes are told.
     pub said: Option<(State, String)>,
+    /// What it logged last, until it gets on again.
+    pub warned: Option<(State, String)>,
     /// The topic's id as claimed.
     pub topic_id: Option<String>,
 }
@@ -254,10 +256,16 @@ impl Lane {
         self.said = Some((state, detail.to_owned()));
         if detail.is_empty() {
             self.status.set_state(state);
+            if matches!(state, State::Idle | State::Flowing) {
+                self.warned = None;
+            }
             return;
         }
         self.status.set_state_because(state, detail);
-        tracing::warn!(role = self.context.role.name, topic = %self.context.topic, partition = self.partition, %state, "{detail}");
+        if self.warned != self.said {
+            self.warned.clone_from(&self.said);
+            tracing::warn!(role = self.context.role.name, topic = %self.context.topic, partition = self.partition, %state, "{detail}");
+        }
     }
 
     /// Says how far the tables are.

@@ -55,6 +55,8 @@ pub struct Partition {
     pub archived: u64,
     /// How often the ledger was moved by hand.
     pub moves: usize,
+    /// Where a move took the lane back from, and it has not come again: until then its rows are ahead of its position.
+    pub behind: Option<i64>,
     /// Differences.
     pub differences: u64,
 }
@@ -132,11 +134,12 @@ impl Folding {
         let mut partitions = Vec::with_capacity(found.lanes.len());
         for (partition, lane) in found.lanes {
             let (ends, moves) = (to_read(&lane), lane.moves.len());
+            let behind = lane.moves.iter().filter_map(|it| it.from).max().filter(|it| *it > ends.end);
             self.check_log(partition, &ends)?;
             let tally = self.one((partition, lane), ends.clone(), &found.kept_since)?;
             let Tally { records, skipped, rejects, rows, archived, differences } = tally;
             let (origin, next) = (ends.start, ends.end);
-            partitions.push(Partition { partition, origin, next, records, skipped, rejects, rows, archived, moves, differences });
+            partitions.push(Partition { partition, origin, next, records, skipped, rejects, rows, archived, moves, behind, differences });
         }
         self.bar.finish_and_clear();
         Ok((self.differences, partitions))

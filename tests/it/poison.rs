@@ -120,7 +120,8 @@ fn poison_between_good_events_becomes_letters_and_harms_nobody() {
     let good: Vec<Json> = (0..10).map(|it| events::test_result(&mut seed, USER, events::start() + it * 3_600_000)).collect();
     let good = world.messages(topic(), &good);
     let poison = corpus(&mut seed, &world);
-    let mixed: Vec<Message> = poison.chunks(20).zip(good.iter().cycle()).flat_map(|(bad, good)| [bad, &[good.clone()]].concat()).collect();
+    let mixed: Vec<Message> =
+        poison.chunks(20).zip(good.iter().cycle()).flat_map(|(bad, good)| [bad, std::slice::from_ref(good)].concat()).collect();
     world.log.send(&world.topic(topic()), &mixed);
     world.settle(results());
     let oracle = Oracle::of(&world, results());

@@ -138,11 +138,6 @@ pub struct Held {
 }
 
 impl Held {
-    /// Lets go of it.
-    pub fn release(mut self) {
-        self.run("ROLLBACK");
-    }
-
     /// Does more on it.
     pub fn run(&mut self, sql: &str) {
         self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap_or_else(|it| panic!("{sql}: {it}"));
@@ -185,11 +180,6 @@ fn value(column: &Column, text: Option<String>) -> Value {
 pub struct Dump(BTreeMap<&'static str, Vec<String>>);
 
 impl Dump {
-    /// How many rows a table has.
-    pub fn count(&self, table: &str) -> usize {
-        self.0[table].len()
-    }
-
     /// Fails with the rows that differ, if any do.
     pub fn assert_equals(&self, expected: &Self, what: &str) {
         for (table, wanted) in &expected.0 {

@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewPartitions},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     message::{Header, Headers as _, OwnedHeaders},
@@ -155,13 +155,6 @@ impl Log {
         self.consumer.unassign().expect("no assignment");
         records.sort_by_key(|it| (it.partition, it.offset));
         records
-    }
-
-    pub fn create_topic(&self, topic: &str, partitions: i32) {
-        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let done = self.runtime.block_on(self.admin.create_topics([&new], &AdminOptions::new())).expect("an answer");
-        assert!(done.iter().all(Result::is_ok), "create {topic}: {done:?}");
-        soon(&format!("topic {topic}"), || when(self.partitions(topic)? == partitions, || "it is not there yet".to_owned()));
     }
 
     pub fn delete_topics(&self, topics: &[&str]) {

@@ -98,12 +98,6 @@ impl Proxy {
         self.shared.mode.send_replace(mode);
     }
 
-    /// Ends every connection, and takes new ones.
-    pub fn reset(&self) {
-        self.set(Mode::Cut);
-        self.set(Mode::Pass);
-    }
-
     /// Treats the next COMMITs so.
     pub fn treat_commits(&self, commit: Commit, count: u32) {
         self.shared.commit.send_replace(Some(commit));

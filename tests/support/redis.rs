@@ -37,10 +37,6 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
     /// Ends it as kill -9 does; nothing of it is kept.
     pub fn kill(&mut self) {
         let _ = self.process.kill();

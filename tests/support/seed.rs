@@ -4,7 +4,6 @@ use rand::{Rng as _, SeedableRng, rngs::StdRng, seq::SliceRandom as _};
 
 /// The chance of one test.
 pub struct Seed {
-    number: u64,
     rng: StdRng,
 }
 
@@ -14,13 +13,7 @@ impl Seed {
         let given = std::env::var("FLEET_TEST_SEED").ok().map(|it| it.parse().expect("FLEET_TEST_SEED is a whole number"));
         let number = given.unwrap_or_else(|| rand::random::<u32>().into());
         println!("{test}: FLEET_TEST_SEED={number}");
-        Self { number, rng: StdRng::seed_from_u64(number) }
-    }
-
-    /// A seed that depends on this one and a word alone.
-    pub fn fork(&self, word: &str) -> Self {
-        let salt = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self { number: self.number, rng: StdRng::seed_from_u64(self.number ^ salt) }
+        Self { rng: StdRng::seed_from_u64(number) }
     }
 
     /// A number of `low..high`.

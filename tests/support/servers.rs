@@ -45,11 +45,6 @@ pub fn address(url: &str) -> String {
     rest.rsplit('@').next().unwrap_or(rest).to_owned()
 }
 
-/// A URL with another `host:port`.
-pub fn with_address(url: &str, other: &str) -> String {
-    url.replacen(&address(url), other, 1)
-}
-
 /// A file or folder of the project.
 pub fn project(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)

@@ -33,6 +33,7 @@ pub fn soon<T>(what: &str, condition: impl FnMut() -> Result<T, String>) -> T {
 }
 
 /// A condition of a yes or no, with the word for no.
+#[expect(clippy::fn_params_excessive_bools, reason = "the condition itself is what is told")]
 pub fn when(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise()) }
 }

@@ -77,7 +77,10 @@ impl World {
         let log = Log::new(&servers.brokers, Arc::clone(&runtime));
         let folder = tempfile::tempdir().expect("a folder");
         let redis = Redis::start(folder.path());
-        let variables = BTreeMap::from([("FLEET_HTTP", "127.0.0.1:0".to_owned()), ("FLEET_LOG", std::env::var("FLEET_TEST_LOG").unwrap_or_else(|_| "info".to_owned()))]);
+        let variables = BTreeMap::from([
+            ("FLEET_HTTP", "127.0.0.1:0".to_owned()),
+            ("FLEET_LOG", std::env::var("FLEET_TEST_LOG").unwrap_or_else(|_| "info".to_owned())),
+        ]);
         Self {
             database,
             log,

@@ -66,6 +66,8 @@ pub struct Work<'l> {
     wary: u32,
     /// Whether a breaker of this lane is open, or was when it was last worked.
     held: bool,
+    /// Whether nothing came for a while.
+    rested: bool,
     /// Held while folding and flushing; let go while waiting for better weather.
     slot: Option<OwnedSemaphorePermit>,
     flushed_at: Instant,
@@ -92,6 +94,7 @@ impl<'l> Work<'l> {
             confirmed: next,
             wary: 0,
             held: false,
+            rested: false,
             slot: None,
             flushed_at: now.checked_sub(PACE).unwrap_or(now),
             looked_at: now,
@@ -119,8 +122,10 @@ impl<'l> Work<'l> {
             self.look().await?;
             if !self.gather().await? {
                 self.rest().await?;
+                self.rested = true;
                 continue;
             }
+            self.look_after_rest().await?;
             self.take_slot().await?;
             let context = Arc::clone(&self.context);
             self.intake.drain().map_err(|it| self.obstacle_end(it))?;
@@ -225,6 +230,18 @@ impl<'l> Work<'l> {
             self.lane.state(if starved { State::Starved } else { State::Idle }, "");
         }
         Ok(())
+    }
+
+    /// What comes after a pause may come from a topic that was made again meanwhile.
+    async fn look_after_rest(&mut self) -> Result<(), End> {
+        if !std::mem::take(&mut self.rested) {
+            return Ok(());
+        }
+        match self.lane.check_id().await {
+            // A broker that does not answer now says nothing about the topic.
+            Err(End::Weather(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// Every 10 s: whether the topic is still the one that was claimed.
