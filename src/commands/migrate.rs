@@ -51,7 +51,12 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let lines: Vec<Line> = migrations.chain(months).chain(lanes).collect();
     config.output.rows(
         &lines,
-        &[("what", |it| it.what.to_owned()), ("name", |it| it.name.clone()), ("parts", |it| it.parts.to_string()), ("state", |it| it.state.to_owned())],
+        &[
+            ("what", |it| it.what.to_owned()),
+            ("name", |it| it.name.clone()),
+            ("parts", |it| it.parts.to_string()),
+            ("state", |it| it.state.to_owned()),
+        ],
     )?;
     config.output.remark(match (damaged, missing) {
         (true, _) => "rows of a ledger are lost: give them back from a backup of the database, nothing else knows them",

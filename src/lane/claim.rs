@@ -81,7 +81,10 @@ impl Lane {
             return Err(End::Ordered(super::Order::Revoked));
         }
         let role = self.context.role;
-        let line = format!("{} has no row for partition {partition}: give it back from a backup; `fleet migrate --check` lists all that are lost", role.ledger);
+        let line = format!(
+            "{} has no row for partition {partition}: give it back from a backup; `fleet migrate --check` lists all that are lost",
+            role.ledger
+        );
         Err(End::Standstill(State::LedgerMissing, line))
     }
 
