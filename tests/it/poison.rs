@@ -172,7 +172,9 @@ fn a_producer_with_another_partitioner_opens_the_breaker_and_loses_nothing() {
         assert!(detail.contains("fleet letters accept"), "{detail}");
     }
     let held = letters(&world, results());
-    assert!(held.len() <= 20 * 10, "{} letters before anybody accepted", held.len());
+    let most = (0..10).map(|partition| held.keys().filter(|it| it.0 == partition).count()).max();
+    // The run of twenty, or the share once a hundred records were seen.
+    assert!(most <= Some(100), "{most:?} letters of one lane before anybody accepted");
     for partition in 0..topic().partitions {
         let (role, partition) = (results().name, partition.to_string());
         world.must(&["letters", "accept", "--role", role, "--partition", &partition, "--reason", "the test's producer"]);
