@@ -77,7 +77,10 @@ fn main() -> ExitCode {
 fn start() -> Result<Outcome, Fault> {
     let cli = Cli::parse();
     let config = Config::new(cli.config, own_variables(&cli.command).chain(std::env::vars()))?;
-    tracing_subscriber::fmt().with_env_filter(format!("{},rdkafka=off,librdkafka=off,sqlx=error", config.log)).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(format!("{},rdkafka=off,librdkafka=off,sqlx=error", config.log))
+        .with_writer(io::stderr)
+        .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::fatal)?;
     let done = runtime.block_on(run(&config, cli.command));
     runtime.shutdown_background();

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fleet::{fault::Fault, store::mysql::{self, statements::quote}};
+use fleet::{
+    fault::Fault,
+    store::mysql::{self, statements::quote},
+};
 use sqlx::Row as _;
 use tokio::time::sleep;
 
