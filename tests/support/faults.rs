@@ -1,4 +1,5 @@
-//! A set of servers to be killed and frozen: the instance `faults` of `ops/stack`, one test at a time.
+//! A set of servers to be killed and frozen, one test at a time: the instance `faults` of `ops/stack`, or, beside another
+//! instance than the main one, `<instance>-faults`.
 //!
 //! It is left as it was found: running.
 
@@ -16,7 +17,6 @@ use serde_json::Value as Json;
 
 use super::servers::{Servers, project};
 
-const INSTANCE: &str = "faults";
 const SERVERS: [&str; 3] = ["kafka", "registry", "mysql"];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -102,6 +102,13 @@ fn stack(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+fn instance() -> String {
+    match std::env::var("FLEET_STACK") {
+        Ok(name) if name != "main" => format!("{name}-faults"),
+        _ => "faults".to_owned(),
+    }
+}
+
 /// ops/stack, on the instance's own servers whatever the environment says.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(project("ops/stack"));
@@ -110,6 +117,6 @@ fn command(arguments: &[&str]) -> Command {
     {
         command.env_remove(variable);
     }
-    command.env("FLEET_STACK", INSTANCE).args(arguments);
+    command.env("FLEET_STACK", instance()).args(arguments);
     command
 }
