@@ -189,7 +189,7 @@ impl<'l> Work<'l> {
         match obstacle {
             Obstacle::LogChanged => {
                 let line = format!(
-                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --accept-loss` is the way out",
+                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --to earliest --accept-loss --reason …` is the way out",
                     self.context.topic, self.context.role.name, self.lane.partition
                 );
                 End::Standstill(State::LogChanged, line)
