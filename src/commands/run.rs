@@ -2,7 +2,7 @@
 //!
 //! It checks everything that can be checked before a partition is taken, and says in one line what is not as it must be.
 
-use std::{process, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process, sync::Arc, time::Duration};
 
 use sqlx::MySqlPool;
 use tokio::{
@@ -82,7 +82,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let listener = http::bind(config.http).await?;
     let address = listener.local_addr().map_err(|error| Fault::fatal(format!("FLEET_HTTP: {error}")))?;
     tokio::spawn(http::serve(listener, Arc::clone(&health), Arc::clone(&metrics), std::future::pending()));
-    let owner = format!("{} {} http://{address}", host(), process::id());
+    let owner = format!("{} {} http://{}", host(), process::id(), reachable(address));
     tracing::info!(config = ?config, "serving metrics and health at http://{address}");
     let shared = Shared {
         registry: Arc::new(Registry::new(config, &metrics)?),
@@ -92,6 +92,8 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         health,
         owner,
     };
+    // Named before any role starts, so that a worker of several is not ready when the first is.
+    args.roles().iter().for_each(|it| drop(shared.health.need(mysql_of(it))));
     let mut roles = JoinSet::new();
     tokio::spawn(signals.obey(stop.clone()));
     for role in args.roles() {
@@ -117,7 +119,7 @@ async fn context(
     shared: &Shared,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<Option<Context>, Fault> {
-    let answered = shared.health.need(format!("mysql of {}", role.name));
+    let answered = shared.health.need(mysql_of(role));
     let pool = mysql::pool(config.mysql(), config.mysql_connections);
     let topic = config.topic(role.topic);
     let told = async {

@@ -195,6 +195,9 @@ impl Lane {
     }
 
     fn way_out(&self) -> String {
-        format!("`fleet ledger move --role {} --partition {} --accept-loss` is the way out", self.context.role.name, self.partition)
+        format!(
+            "`fleet ledger move --role {} --partition {} --to earliest --accept-loss --reason …` is the way out",
+            self.context.role.name, self.partition
+        )
     }
 }

@@ -45,6 +45,7 @@ impl Work<'_> {
             breakers::open(&self.context.pool, &key, record.offset, reason).await?;
         }
         self.lane.wait(Duration::from_secs(1)).await?;
+        self.confirm().await?;
         if let Some(accepted) = breakers::find(&self.context.pool, &key).await?.and_then(|it| it.accepted_to) {
             self.breaker.accept(accepted);
         }

@@ -189,7 +189,7 @@ impl<'l> Work<'l> {
         match obstacle {
             Obstacle::LogChanged => {
                 let line = format!(
-                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --accept-loss` is the way out",
+                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --to earliest --accept-loss --reason …` is the way out",
                     self.context.topic, self.context.role.name, self.lane.partition
                 );
                 End::Standstill(State::LogChanged, line)
@@ -206,8 +206,8 @@ impl<'l> Work<'l> {
         self.lane.wait(Duration::from_millis(500)).await
     }
 
-    /// An idle lane confirms what is confirmed, and says that it is up to date.
-    async fn rest(&mut self) -> Result<(), End> {
+    /// Confirms by a statement of its own what no flush will confirm soon.
+    pub(super) async fn confirm(&mut self) -> Result<(), End> {
         let confirmed = self.outside.confirmed(self.next)?;
         if confirmed == self.next && self.confirmed < confirmed {
             let lane = (self.lane.partition, self.token);
@@ -216,6 +216,12 @@ impl<'l> Work<'l> {
             }
             self.confirmed = confirmed;
         }
+        Ok(())
+    }
+
+    /// An idle lane confirms what is confirmed, and says that it is up to date.
+    async fn rest(&mut self) -> Result<(), End> {
+        self.confirm().await?;
         if self.flushed_at.elapsed() >= IDLE
             && let Some(end) = self.intake.end()
         {
