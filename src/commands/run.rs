@@ -157,6 +157,16 @@ async fn context(
     }))
 }
 
+/// The name of what a role needs of MySQL before it is ready.
+fn mysql_of(role: &Role) -> String {
+    format!("mysql of {}", role.name)
+}
+
+/// The address by which others reach this process: one that stands for every address of the machine is told by its name.
+fn reachable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("{}:{}", host(), address.port()) } else { address.to_string() }
+}
+
 /// What must hold before a role starts: the database's version, and that the topic exists.
 async fn check(pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) -> Result<(), Fault> {
     migrations::check(pool).await?;
