@@ -42,7 +42,7 @@ fn freeze_at(test: &str, point: &str) {
     world.settle(results());
     let settled = world.database.dump(results());
     zombie.thaw();
-    await_return(&zombie);
+    await_share(&zombie);
     world.settle(results());
     world.database.dump(results()).assert_equals(&settled, "after the zombie's return");
     holds_for(Duration::from_secs(2), || caches::check(&world, results()));
@@ -55,9 +55,9 @@ fn freeze_at(test: &str, point: &str) {
     zombie.stop();
 }
 
-/// Waits until a worker has lanes again that work.
-fn await_return(worker: &Worker) {
-    soon("the thawed worker to have lanes again", || {
+/// Waits until a worker has its share of the lanes, and they work.
+fn await_share(worker: &Worker) {
+    soon("a worker to have its share of the lanes", || {
         let lanes = worker.lanes()?;
         let working = lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing");
         when(!lanes.is_empty() && working && lanes.len() < 10, || format!("its lanes are {lanes:?}"))
@@ -79,6 +79,8 @@ fn a_worker_frozen_from_outside_under_load_is_fenced() {
     let mut seed = Seed::of("frozen-outside");
     let world = World::new("frozen-outside");
     let (zombie, heir) = (world.worker("test-results"), world.worker("test-results"));
+    await_share(&zombie);
+    await_share(&heir);
     world.send(results().topic, &events::test_results(&mut seed, 100, 4_000));
     world.await_applied(results(), seed.within(200, 2_000));
     zombie.freeze();
@@ -92,7 +94,7 @@ fn a_worker_frozen_from_outside_under_load_is_fenced() {
     world.send(results().topic, &events::test_results(&mut seed, 100, 2_000));
     zombie.thaw();
     world.settle(results());
-    await_return(&zombie);
+    await_share(&zombie);
     world.settle(results());
     Oracle::of(&world, results()).assert(&world);
     caches::assert_equal(&world, results());
@@ -109,8 +111,8 @@ fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_stan
     let slow = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
     let first = world.worker("test-results");
     world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    await_return(&slow);
-    await_return(&first);
+    await_share(&slow);
+    await_share(&first);
     proxy.set(Mode::Stall);
     first.stop();
     soon("the slow worker to be given every partition", || {
@@ -119,7 +121,7 @@ fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_stan
     });
     world.send(results().topic, &events::test_results(&mut seed, 100, 500));
     let second = world.worker("test-results");
-    await_return(&second);
+    await_share(&second);
     assert_eq!(slow.get("/livez").expect("an answer").status, 200, "a slow MySQL is no reason to end the worker");
     let served = second.partitions().expect("its lanes");
     soon("the second worker's partitions to be at the end", || {
