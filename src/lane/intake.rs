@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Records of one batch at most.
-const MOST_RECORDS: usize = 4_000;
+const MOST_RECORDS: usize = 2_000;
 /// Bytes of one batch at most, a record larger than that alone excepted.
 const MOST_BYTES: usize = 4 << 20;
 /// The least time between two flushes of a lane: halves MySQL's work at little cost in latency.

@@ -121,12 +121,13 @@ impl Outside {
     /// # Errors
     /// Fatal: what cannot be written down.
     pub fn pending_with(&self, changes: &Changes) -> Result<(Option<Vec<u8>>, bool), Fault> {
-        let mut bytes: Vec<u8> = self.waiting_emits.iter().flat_map(|it| it.bytes.iter().copied()).collect();
+        let mut bytes = Vec::with_capacity(self.unacknowledged());
+        self.waiting_emits.iter().for_each(|it| bytes.extend_from_slice(&it.bytes));
         bytes.extend(emit_bytes(changes)?);
         let keys = self.waiting_caches.iter().map(|it| it.keys).sum::<usize>() + changes.caches.len();
         let behind = self.caches_behind || keys > MOST_KEYS;
         if !behind {
-            bytes.extend(self.waiting_caches.iter().flat_map(|it| it.bytes.iter().copied()));
+            self.waiting_caches.iter().for_each(|it| bytes.extend_from_slice(&it.bytes));
             bytes.extend(key_bytes(changes)?);
         }
         Ok((if bytes.is_empty() { None } else { Some(bytes) }, behind))

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use sqlx::{Arguments as _, Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
 use tokio::time::timeout;
 use workers::fold::{Changes, Column, Role, Table, Value, Values};
 
@@ -177,6 +177,9 @@ impl Flush<'_> {
     }
 }
 
+/// Bytes of a value on the wire, about: room made at once is not moved again and again.
+const VALUE: usize = 16;
+
 /// A row or a key, as values in the order of columns.
 trait AsValues {
     fn values(&self) -> &[Value];
@@ -199,6 +202,8 @@ async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, colu
         let (now, later) = rest.split_at(size);
         rest = later;
         let mut arguments = MySqlArguments::default();
+        let values = size * columns.len();
+        arguments.reserve(values, values * VALUE);
         for row in now {
             for (column, value) in columns.iter().zip(row.values()) {
                 values::bind(&mut arguments, column, value)?;
