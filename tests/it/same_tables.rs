@@ -58,7 +58,8 @@ fn stormy_run(seed: &mut Seed, made: &[Json]) -> Outcome {
             crew.swap_remove(seed.below(crew.len())).stop();
         }
         crew.extend((crew.len()..wanted).map(|_| world.worker_with(BOTH, &[("FLEET_KAFKA_SESSION_TIMEOUT_MS", "2000")])));
-        let size = rest.len() / (KILLS - kill) / 2 + seed.below(rest.len() / (KILLS - kill));
+        let share = rest.len() / (KILLS - kill + 1);
+        let size = share / 2 + seed.below(share);
         let (batch, later) = rest.split_at(size);
         rest = later;
         world.send(results().topic, batch);
