@@ -12,6 +12,7 @@ use workers::{
 };
 
 use super::{
+    freshness,
     mysql::{acquire, fault, statements::quote},
     positions,
 };
@@ -38,6 +39,8 @@ pub struct Lacks {
     pub migrations: Vec<String>,
     /// Tables whose months must be made: the table and the partitions.
     pub months: Vec<(String, Vec<String>)>,
+    /// Views that must be made anew.
+    pub views: Vec<&'static str>,
     /// Ledgers without a row for a partition: that is damage, which nothing here mends.
     pub lanes: Vec<(&'static str, i32)>,
 }
@@ -45,7 +48,7 @@ pub struct Lacks {
 impl Lacks {
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty() && self.months.is_empty() && self.lanes.is_empty()
+        self.migrations.is_empty() && self.months.is_empty() && self.views.is_empty() && self.lanes.is_empty()
     }
 }
 
@@ -72,7 +75,12 @@ pub async fn lacks(pool: &MySqlPool) -> Result<Lacks, Fault> {
     }
     let names = |(table, parts): (String, Vec<(String, String)>)| (table, parts.into_iter().map(|(name, _)| name).collect());
     let months = missing_months(pool).await?.into_iter().map(names).collect();
-    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
+    let views = outdated_views(&mut *acquire(pool).await?).await?;
+    Ok(Lacks { migrations, months, views, lanes: missing_lanes(pool).await? })
+}
+
+async fn outdated_views(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Fault> {
+    Ok(if freshness::outdated(connection).await? { vec![freshness::VIEW] } else { Vec::new() })
 }
 
 /// Partitions of a role's topic that its ledger has no row for.
@@ -111,7 +119,11 @@ async fn apply_locked(pool: &MySqlPool, connection: &mut MySqlConnection) -> Res
             .map_err(|error| fault(&error).during(format!("months of {table}")))?;
         months.push((table, parts.into_iter().map(|(name, _)| name).collect()));
     }
-    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
+    let views = outdated_views(connection).await?;
+    if !views.is_empty() {
+        freshness::make(connection).await?;
+    }
+    Ok(Lacks { migrations, months, views, lanes: missing_lanes(pool).await? })
 }
 
 /// Two `fleet migrate` at once wait for each other.
