@@ -23,6 +23,7 @@ pub static ROLE: Role = Role {
     caches: &[],
     emits: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of events to copy.

@@ -14,6 +14,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &achievements::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

@@ -97,6 +97,7 @@ pub static ROLE: Role = Role {
     caches: &[&DOCUMENTS, &BOARDS],
     emits: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// A version of the first epoch.

@@ -28,7 +28,7 @@ pub use event::{
 pub use model::{Conflict, Model};
 pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
-pub use role::Role;
+pub use role::{Catalogue, Role};
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
 pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
 pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};

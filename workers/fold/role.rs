@@ -1,6 +1,11 @@
 //! A role, as the one table of roles lists it. All that names a role anywhere is derived from these.
 
-use super::{cache::Family, event::Decode, row::Table, topic::Topic};
+use super::{
+    cache::Family,
+    event::{Decode, Reject},
+    row::{Table, Values},
+    topic::Topic,
+};
 
 /// A name, a topic and a pure function from events to changes.
 #[derive(Debug)]
@@ -23,6 +28,18 @@ pub struct Role {
     pub emits: &'static [&'static Topic],
     /// What it counts without changing a row, by name.
     pub counts: &'static [&'static str],
+    /// Its tables whose rows are the program's own.
+    pub catalogues: &'static [&'static Catalogue],
+}
+
+/// A table whose rows are part of the program, so that people can read them beside the others. `fleet migrate` puts them in place;
+/// no fold reads or writes one.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The table. Its last column, `retired`, is false in every row given; a row that is not given any more stays, and has it true.
+    pub table: &'static Table,
+    /// The rows.
+    pub rows: fn() -> Result<Vec<Values>, Reject>,
 }
 
 impl Role {

@@ -33,6 +33,7 @@ pub static ROLE: Role = Role {
     caches: &[&BOARDS],
     emits: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of scores, also derived by other roles.

@@ -47,6 +47,7 @@ pub static ROLE: Role = Role {
     caches: &[&recent::FAMILY],
     emits: &[&leaderboard::TOPIC, &achievements::TOPIC],
     counts: &[],
+    catalogues: &[],
 };
 
 /// Ten words a minute, in hundredths.

@@ -109,6 +109,20 @@ fn the_roles_apply_them_all_and_count_most() {
     }
 }
 
+#[test]
+fn facts_of_every_kind_are_told() {
+    let facts = topic("achievement-events");
+    let told: Vec<_> = events(facts.name, plan(5_000, 6)).iter().map(|it| facts.plain().unwrap().decode(&it.datum).unwrap()).collect();
+    for fact in told.iter().map(|it| it["fact"].as_str().unwrap()).collect::<BTreeSet<_>>() {
+        println!("{fact}: {}", told.iter().filter(|it| it["fact"] == fact).count());
+    }
+    let known = facts.examples.lines().map(|it| serde_json::from_str::<serde_json::Value>(it).unwrap()["fact"].to_string());
+    for fact in known.filter(|it| !it.contains("nobody_asked")) {
+        let count = told.iter().filter(|it| it["fact"].to_string() == fact).count();
+        assert!(count > 100, "{count} of {fact}");
+    }
+}
+
 fn record(topic: &Topic, event: Simulated) -> Record {
     Record::of(topic, &PlainEvent { key: event.key, datum: event.datum, occurred_at: event.occurred_at })
 }

@@ -61,6 +61,7 @@ pub static ROLE: Role = Role {
     caches: &[&PURSE],
     emits: &[&ECHOES],
     counts: &["not_better"],
+    catalogues: &[],
 };
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
