@@ -6,6 +6,7 @@ mod catalogue;
 mod days;
 mod documents;
 mod fact;
+mod mail;
 mod progress;
 mod rows;
 mod rules;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::{ops::Range, sync::Arc};
 
+use crate::email;
 use crate::fold::{self, Parsed, Role, Row, Stop, Tables, Topic};
 
 pub use fact::AchievementFact;
@@ -31,7 +33,8 @@ pub static ROLE: Role = Role {
     ledger: "achievements_ledger",
     tables: &[Identity::TABLE, Progress::TABLE, Unlocked::TABLE, Standings::TABLE, Totals::TABLE],
     caches: &[&UNLOCKED, &PROGRESS],
-    emits: &[],
+    emits: &[&email::TOPIC],
+    drains: &[],
     counts: &[UNKNOWN],
     catalogues: &[&catalogue::CATALOGUE],
 };
@@ -82,6 +85,7 @@ fn unlock(rule: &Rule, fact: &AchievementFact, step: Range<i64>, tables: &mut Ta
         if tables.get::<Unlocked>((fact.user_id, Arc::clone(&rule.id), number))?.is_none() {
             let row = Unlocked::of(rule, (number, tier.points), fact);
             tables.put(&row)?;
+            mail::ask(rule, fact, &row, tables)?;
             unlocked.push(row);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{
     cache::Family,
+    drain::Drain,
     event::{Decode, Reject},
     row::{Table, Values},
     topic::Topic,
@@ -26,6 +27,8 @@ pub struct Role {
     pub caches: &'static [&'static Family],
     /// The topics that it derives events for.
     pub emits: &'static [&'static Topic],
+    /// What takes the rows of its queues.
+    pub drains: &'static [&'static Drain],
     /// What it counts without changing a row, by name.
     pub counts: &'static [&'static str],
     /// Its tables whose rows are the program's own.

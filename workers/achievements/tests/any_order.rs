@@ -139,7 +139,8 @@ proptest! {
         let mut lane = Lane::new();
         for fact in &facts {
             let before = lane.tiers().len();
-            lane.batch(&rules, std::slice::from_ref(fact));
+            let emits = lane.batch(&rules, std::slice::from_ref(fact)).emits;
+            prop_assert_eq!(lane.tiers().len() - before, emits.len(), "a mail a tier");
             let by_it = lane.rows::<Unlocked>().iter().filter(|it| it.event_id == fact.event_id && it.unlocked_at == fact.occurred_at).count();
             prop_assert_eq!(lane.tiers().len() - before, by_it);
         }

@@ -1,7 +1,7 @@
 //! The role as a whole: one fact's changes as text, repeats, unknown facts, documents, bounds.
 
 use super::*;
-use crate::fold::{Form, text};
+use crate::fold::{Form, derived_id, text};
 
 const FIRST: &str =
     r#"{"event_id":"00000000-0000-7000-8000-000000000001","occurred_at":1715601600000,"user_id":1,"fact":"race_won","value":1,"tags":{}}"#;
@@ -17,9 +17,13 @@ put achievement_totals user_id=1 points=10 tiers=1 unlocked={"racer":[{"tier":1,
 append achievement_facts user_id=1 occurred_at=2024-05-13T12:00:00Z event_id=00000000-0000-7000-8000-000000000001 body_hash=HASH
 cache achievements-unlocked user_id=1 held at=2024-05-13T12:00:00Z
 cache achievement-progress user_id=1 held at=2024-05-13T12:00:00Z
+emit email-send key=user:1 {"event_id":"EVENT","occurred_at":"2024-05-13T12:00:00Z","recipient":"user:1","body":{"SendRequested":{"message_id":"MESSAGE","template":"achievement","locale":"","params":{"description":"Win races","points":"10","title":"Racer"},"user_id":1,"category":"bulk","list":"achievements","not_after":null}}}
 "#;
     let hash = Identity::of(&AchievementFact { fact: "race_won".into(), ..fact(1) }).body_hash;
-    assert_eq!(text::run(&ROLE, FIRST), expected.replace("HASH", &hash.to_string()));
+    let event = derived_id(&["achievements", "1", "00000000-0000-7000-8000-000000000001", "achievement:racer:1"]).to_string();
+    let message = derived_id(&["1", "racer", "1"]).to_string();
+    let expected = expected.replace("HASH", &hash.to_string()).replace("EVENT", &event).replace("MESSAGE", &message);
+    assert_eq!(text::run(&ROLE, FIRST), expected);
     // Another hash of the same body would make every fact that was applied before, and comes again, a conflict.
     assert_eq!(hash, 0);
 }
