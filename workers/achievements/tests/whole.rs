@@ -10,7 +10,7 @@ const FIRST: &str =
 fn says_all_that_one_fact_changes() {
     let expected = r#"lane 9
 put achievement_progress user_id=1 achievement_id=racer version=1 value=1 distinct_values=null days=null last_event_at=2024-05-13T12:00:00Z
-put achievement_progress user_id=1 achievement_id=winning_days version=1 value=1 distinct_values=null days={"620":536870912} last_event_at=2024-05-13T12:00:00Z
+put achievement_progress user_id=1 achievement_id=winning_days version=1 value=1 distinct_values=null days={"620":65536} last_event_at=2024-05-13T12:00:00Z
 put user_achievements user_id=1 achievement_id=racer tier=1 version=1 points=10 unlocked_at=2024-05-13T12:00:00Z event_id=00000000-0000-7000-8000-000000000001 last_event_at=2024-05-13T12:00:00Z
 put achievement_standings user_id=1 progress={"racer":{"version":1,"value":1,"tier":1,"target":10,"last_event_at":1715601600000},"winning_days":{"version":1,"value":1,"tier":0,"target":2,"last_event_at":1715601600000}} last_event_at=2024-05-13T12:00:00Z
 put achievement_totals user_id=1 points=10 tiers=1 unlocked={"racer":[{"tier":1,"points":10,"unlocked_at":1715601600000,"event_id":"00000000-0000-7000-8000-000000000001"}]} last_event_at=2024-05-13T12:00:00Z
@@ -25,14 +25,14 @@ emit email-send key=user:1 {"event_id":"EVENT","occurred_at":"2024-05-13T12:00:0
     let expected = expected.replace("HASH", &hash.to_string()).replace("EVENT", &event).replace("MESSAGE", &message);
     assert_eq!(text::run(&ROLE, FIRST), expected);
     // Another hash of the same body would make every fact that was applied before, and comes again, a conflict.
-    assert_eq!(hash, 0);
+    assert_eq!(hash, -7_967_035_276_220_457_079);
 }
 
 #[test]
 fn the_same_fact_again_changes_nothing_and_with_another_body_is_refused() {
     let rules = rules().unwrap();
     let first = fact(1).tag("mode", "time").worth(7_000);
-    let mut lane = after(rules, &[first.clone()]);
+    let mut lane = after(rules, std::slice::from_ref(&first));
     let again = lane.batch(rules, &[first.clone(), first.clone()]);
     assert_eq!((again.applied, again.duplicates, again.puts.len(), again.caches.len()), (0, 2, 0, 0));
     let others = [first.clone().worth(7_001), first.clone().tag("mode", "words"), first.clone().tag("more", ""), {
