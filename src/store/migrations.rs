@@ -12,7 +12,7 @@ use workers::{
 };
 
 use super::{
-    catalogues,
+    catalogues, freshness,
     mysql::{acquire, fault, statements::quote},
     positions,
 };
@@ -41,6 +41,8 @@ pub struct Lacks {
     pub months: Vec<(String, Vec<String>)>,
     /// Catalogues that are not the program's: the table and how many rows.
     pub catalogues: Vec<(&'static str, usize)>,
+    /// Views that must be made anew.
+    pub views: Vec<&'static str>,
     /// Ledgers without a row for a partition: that is damage, which nothing here mends.
     pub lanes: Vec<(&'static str, i32)>,
 }
@@ -48,7 +50,8 @@ pub struct Lacks {
 impl Lacks {
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty() && self.months.is_empty() && self.catalogues.is_empty() && self.lanes.is_empty()
+        let made = self.migrations.is_empty() && self.months.is_empty() && self.catalogues.is_empty() && self.views.is_empty();
+        made && self.lanes.is_empty()
     }
 }
 
@@ -75,8 +78,15 @@ pub async fn lacks(pool: &MySqlPool) -> Result<Lacks, Fault> {
     }
     let names = |(table, parts): (String, Vec<(String, String)>)| (table, parts.into_iter().map(|(name, _)| name).collect());
     let months = missing_months(pool).await?.into_iter().map(names).collect();
-    let catalogues = catalogues::differing(&mut *acquire(pool).await?).await?;
-    Ok(Lacks { migrations, months, catalogues, lanes: missing_lanes(pool).await? })
+    let mut connection = acquire(pool).await?;
+    let catalogues = catalogues::differing(&mut connection).await?;
+    let views = outdated_views(&mut connection).await?;
+    drop(connection);
+    Ok(Lacks { migrations, months, catalogues, views, lanes: missing_lanes(pool).await? })
+}
+
+async fn outdated_views(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Fault> {
+    Ok(if freshness::outdated(connection).await? { vec![freshness::VIEW] } else { Vec::new() })
 }
 
 /// Partitions of a role's topic that its ledger has no row for.
@@ -116,7 +126,11 @@ async fn apply_locked(pool: &MySqlPool, connection: &mut MySqlConnection) -> Res
         months.push((table, parts.into_iter().map(|(name, _)| name).collect()));
     }
     let catalogues = catalogues::put(connection).await?;
-    Ok(Lacks { migrations, months, catalogues, lanes: missing_lanes(pool).await? })
+    let views = outdated_views(connection).await?;
+    if !views.is_empty() {
+        freshness::make(connection).await?;
+    }
+    Ok(Lacks { migrations, months, catalogues, views, lanes: missing_lanes(pool).await? })
 }
 
 /// Two `fleet migrate` at once wait for each other.

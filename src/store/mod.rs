@@ -2,6 +2,7 @@
 
 pub mod breakers;
 pub mod catalogues;
+pub mod freshness;
 pub mod ledger;
 pub mod letters;
 pub mod migrations;
