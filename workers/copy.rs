@@ -22,7 +22,9 @@ pub static ROLE: Role = Role {
     tables: &[Copied::TABLE],
     caches: &[],
     emits: &[],
+    drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of events to copy.

@@ -5,6 +5,7 @@
 pub mod achievements;
 #[cfg(feature = "bench")]
 mod copy;
+pub mod email;
 pub mod fold;
 pub mod leaderboard;
 pub mod simulate;
@@ -14,6 +15,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &achievements::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

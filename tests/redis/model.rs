@@ -96,7 +96,9 @@ pub static ROLE: Role = Role {
     tables: &[&ENTRIES, &PROFILES],
     caches: &[&DOCUMENTS, &BOARDS],
     emits: &[],
+    drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// A version of the first epoch.

@@ -5,6 +5,7 @@
 mod batch;
 mod cache;
 mod compat;
+pub mod drain;
 mod event;
 mod memory;
 mod model;
@@ -22,13 +23,13 @@ mod value;
 pub use batch::{Cached, Changes, Entry, Fold, Progress};
 pub use cache::{Board, Document, Family, Form, Placing};
 pub use event::{
-    Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id,
+    Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id, other_id,
     write_event_id,
 };
 pub use model::{Conflict, Model};
 pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
-pub use role::Role;
+pub use role::{Catalogue, Role};
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
 pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
 pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};

@@ -32,7 +32,9 @@ pub static ROLE: Role = Role {
     tables: &[LeaderboardEvent::TABLE, LeaderboardEntry::TABLE],
     caches: &[&BOARDS],
     emits: &[],
+    drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of scores, also derived by other roles.

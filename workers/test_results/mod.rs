@@ -46,7 +46,9 @@ pub static ROLE: Role = Role {
     tables: &[Test::TABLE, PersonalBest::TABLE, Profile::TABLE, TypingDay::TABLE, WpmHistogram::TABLE, LanguageDay::TABLE],
     caches: &[&recent::FAMILY],
     emits: &[&leaderboard::TOPIC, &achievements::TOPIC],
+    drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// Ten words a minute, in hundredths.

@@ -110,8 +110,8 @@ fn write(table: &Table, rows: usize) -> String {
     let rest = table.other_columns().iter().map(|it| quote(it.name));
     let update: Vec<String> = match table.sort {
         Sort::History => return insert,
-        Sort::State if table.other_columns().is_empty() => vec![format!("{first} = {first}")],
-        Sort::State => rest.map(|it| format!("{it} = VALUES({it})")).collect(),
+        Sort::State | Sort::Catalogue if table.other_columns().is_empty() => vec![format!("{first} = {first}")],
+        Sort::State | Sort::Catalogue => rest.map(|it| format!("{it} = VALUES({it})")).collect(),
         Sort::Counter => rest.map(|it| format!("{it} = {it} + VALUES({it})")).collect(),
         Sort::Queue => vec![format!("{first} = {first}")],
     };

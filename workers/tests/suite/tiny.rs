@@ -60,7 +60,9 @@ pub static ROLE: Role = Role {
     tables: &[Seen::TABLE, Best::TABLE, Purse::TABLE, ThingDays::TABLE, Outbox::TABLE],
     caches: &[&PURSE],
     emits: &[&ECHOES],
+    drains: &[],
     counts: &["not_better"],
+    catalogues: &[],
 };
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
