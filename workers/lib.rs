@@ -6,6 +6,7 @@ pub mod achievements;
 #[cfg(feature = "bench")]
 mod copy;
 pub mod fold;
+mod keystroke_analytics;
 pub mod leaderboard;
 pub mod simulate;
 mod test_results;
@@ -14,6 +15,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &keystroke_analytics::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

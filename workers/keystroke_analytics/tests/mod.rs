@@ -1,0 +1,1 @@
+//! The rules of keystroke sessions as sentences: sessions in, rows and documents out.
