@@ -7,6 +7,7 @@ pub mod achievements;
 mod copy;
 pub mod email;
 pub mod fold;
+mod keystroke_analytics;
 pub mod leaderboard;
 pub mod simulate;
 mod test_results;
@@ -15,6 +16,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &keystroke_analytics::ROLE,
     &achievements::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,

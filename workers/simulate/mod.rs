@@ -4,6 +4,7 @@
 
 mod achievements;
 mod crowd;
+mod keystrokes;
 mod leaderboard;
 mod pace;
 mod repeat;
@@ -52,6 +53,7 @@ const TOPICS: &[(&str, Tell, &str)] = &[
     ("test-results", test_results::tell, test_results::ABOUT),
     ("leaderboard-updates", leaderboard::tell, leaderboard::ABOUT),
     ("achievement-events", achievements::tell, achievements::ABOUT),
+    ("keystroke-analytics", keystrokes::tell, keystrokes::ABOUT),
 ];
 
 /// The events of a topic by a plan, in the order in which to produce them; `None` for a topic that cannot be made up.
