@@ -7,6 +7,7 @@ pub mod achievements;
 mod copy;
 pub mod fold;
 pub mod leaderboard;
+mod payments;
 pub mod simulate;
 mod test_results;
 
@@ -14,6 +15,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &payments::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];
