@@ -22,6 +22,7 @@ pub static ROLE: Role = Role {
     tables: &[Copied::TABLE],
     caches: &[],
     emits: &[],
+    drains: &[],
     counts: &[],
 };
 

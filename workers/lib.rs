@@ -5,6 +5,7 @@
 pub mod achievements;
 #[cfg(feature = "bench")]
 mod copy;
+pub mod email;
 pub mod fold;
 pub mod leaderboard;
 mod payments;

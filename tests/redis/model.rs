@@ -96,6 +96,7 @@ pub static ROLE: Role = Role {
     tables: &[&ENTRIES, &PROFILES],
     caches: &[&DOCUMENTS, &BOARDS],
     emits: &[],
+    drains: &[],
     counts: &[],
 };
 

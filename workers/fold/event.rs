@@ -123,6 +123,7 @@ pub const FUTURE_MS: i64 = 600_000;
 /// The reason of a record in another partition than its key's.
 pub const WRONG_PARTITION: &str = "wrong-partition: the key's murmur2 gives another partition";
 const BAD_EVENT_ID: &str = "event_id is not a lower-case UUID";
+const BAD_OTHER_ID: &str = "an id beside event_id is not a lower-case UUID";
 const MAX_ITEMS: usize = 100_000;
 
 /// How a role reads a datum: the type is chosen once, in the role's line of the table.
@@ -145,8 +146,9 @@ fn read_datum<E: DeserializeOwned>(datum: &[u8], writer: &Schema) -> Result<E, R
     config.max_seq_size = MAX_ITEMS;
     let mut state = DeserializerState::with_config(SliceRead::new(datum), config);
     let event = E::deserialize(state.deserializer()).map_err(|error| {
-        let known = error.to_string().contains(BAD_EVENT_ID);
-        Reject::new(if known { BAD_EVENT_ID } else { "undecodable: the bytes are no datum of their schema" })
+        let text = error.to_string();
+        let known = [BAD_EVENT_ID, BAD_OTHER_ID].into_iter().find(|it| text.contains(it));
+        Reject::new(known.unwrap_or("undecodable: the bytes are no datum of their schema"))
     })?;
     let mut rest = [0; 1];
     match state.into_reader().read(&mut rest) {
@@ -181,10 +183,22 @@ fn admit<E: Event>(event: &E, place: Place<'_>) -> Result<(), Reject> {
 /// # Errors
 /// Any other text.
 pub fn event_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    id(deserializer, BAD_EVENT_ID)
+}
+
+/// Reads an id that a body names as [`event_id`] does.
+///
+/// # Errors
+/// Any other text.
+pub fn other_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    id(deserializer, BAD_OTHER_ID)
+}
+
+fn id<'de, D: Deserializer<'de>>(deserializer: D, otherwise: &str) -> Result<Uuid, D::Error> {
     let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
     let strict = text.len() == 36 && !text.bytes().any(|it| it.is_ascii_uppercase());
     let id = if strict { Uuid::try_parse(&text).ok() } else { None };
-    id.ok_or_else(|| serde::de::Error::custom(BAD_EVENT_ID))
+    id.ok_or_else(|| serde::de::Error::custom(otherwise))
 }
 
 /// Writes an `event_id` as [`event_id`] reads it.

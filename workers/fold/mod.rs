@@ -5,6 +5,7 @@
 mod batch;
 mod cache;
 mod compat;
+pub mod drain;
 mod event;
 mod memory;
 mod model;
@@ -22,7 +23,7 @@ mod value;
 pub use batch::{Cached, Changes, Entry, Fold, Progress};
 pub use cache::{Board, Document, Family, Form, Placing};
 pub use event::{
-    Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id,
+    Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id, other_id,
     write_event_id,
 };
 pub use model::{Conflict, Model};

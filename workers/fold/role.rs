@@ -1,6 +1,6 @@
 //! A role, as the one table of roles lists it. All that names a role anywhere is derived from these.
 
-use super::{cache::Family, event::Decode, row::Table, topic::Topic};
+use super::{cache::Family, drain::Drain, event::Decode, row::Table, topic::Topic};
 
 /// A name, a topic and a pure function from events to changes.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Role {
     pub caches: &'static [&'static Family],
     /// The topics that it derives events for.
     pub emits: &'static [&'static Topic],
+    /// What takes the rows of its queues.
+    pub drains: &'static [&'static Drain],
     /// What it counts without changing a row, by name.
     pub counts: &'static [&'static str],
 }

@@ -32,6 +32,7 @@ pub static ROLE: Role = Role {
     tables: &[LeaderboardEvent::TABLE, LeaderboardEntry::TABLE],
     caches: &[&BOARDS],
     emits: &[],
+    drains: &[],
     counts: &[],
 };
 

@@ -46,6 +46,7 @@ pub static ROLE: Role = Role {
     tables: &[Test::TABLE, PersonalBest::TABLE, Profile::TABLE, TypingDay::TABLE, WpmHistogram::TABLE, LanguageDay::TABLE],
     caches: &[&recent::FAMILY],
     emits: &[&leaderboard::TOPIC, &achievements::TOPIC],
+    drains: &[],
     counts: &[],
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use workers::{
     ROLES,
-    fold::{Play, Presume, Sort, plain::can_read, text::records},
+    fold::{Play, Presume, Sort, drain::OWNED, plain::can_read, text::records},
     topics,
 };
 
@@ -60,6 +60,21 @@ fn a_row_has_one_writer() {
         }
         for table in role.tables.iter().filter(|it| it.sort == Sort::Counter) {
             assert_eq!(table.key_columns().last().map(|it| it.name), Some("lane"), "{}", table.name);
+        }
+    }
+}
+
+#[test]
+fn a_drains_queue_is_its_roles_and_has_the_columns_that_the_drain_owns() {
+    for role in ROLES {
+        for drain in role.drains {
+            assert!(role.tables.contains(&drain.queue) && drain.queue.sort == Sort::Queue, "{}: {}", role.name, drain.name);
+            assert!(role.emits.iter().any(|it| it.name == drain.reports.name), "{}: {} is not emitted", role.name, drain.reports.name);
+            assert_eq!(drain.facts.query.matches('?').count(), drain.queue.key, "{}", drain.name);
+            for owned in OWNED {
+                let own = drain.queue.columns.iter().find(|it| it.name == owned.name);
+                assert_eq!(own, Some(owned), "{}", drain.queue.name);
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ pub static ROLE: Role = Role {
     tables: &[Seen::TABLE, Best::TABLE, Purse::TABLE, ThingDays::TABLE, Outbox::TABLE],
     caches: &[&PURSE],
     emits: &[&ECHOES],
+    drains: &[],
     counts: &["not_better"],
 };
 
