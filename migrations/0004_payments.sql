@@ -20,7 +20,7 @@ CREATE TABLE payments (
   succeeded_at      DATETIME(3)  NULL COMMENT 'occurred_at of the capture, UTC; NULL without one',
   canceled_at       DATETIME(3)  NULL COMMENT 'occurred_at of the first Canceled, UTC, also beside a capture; NULL without one',
   facts             LONGTEXT     NOT NULL COMMENT 'Every event of the payment in order, as JSON, at most 200: occurred_at (milliseconds since 1970), event_id, user_id, order_id, currency, body',
-  announced         LONGTEXT     NOT NULL COMMENT 'What was told to others, each once, as JSON: receipt (receipt and fact of the first capture). It alone depends on the order in which events arrived',
+  announced         LONGTEXT     NOT NULL COMMENT 'What was told to others, each once, as JSON: receipt (the mail and the fact of the first capture), refunds (ids whose mail was asked for). It alone depends on the order in which events arrived',
   last_event_at     DATETIME(3)  NOT NULL COMMENT 'Greatest occurred_at of its events, UTC',
   PRIMARY KEY (payment_id, created_at),
   KEY user_id (user_id, created_at, payment_id),

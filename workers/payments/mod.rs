@@ -23,7 +23,7 @@ use rows::{Dispute, LedgerEntry, Payment, Quarantined, Refund, RevenueDay};
 use standing::{Key, Standing, sum};
 
 use crate::{
-    achievements,
+    achievements, email,
     fold::{self, Parsed, Reject, Role, Row, Stop, Tables, Topic, decode},
 };
 
@@ -36,8 +36,9 @@ pub static ROLE: Role = Role {
     ledger: "payments_ledger",
     tables: &[Payment::TABLE, Refund::TABLE, Dispute::TABLE, Quarantined::TABLE, LedgerEntry::TABLE, RevenueDay::TABLE],
     caches: &[],
-    emits: &[&achievements::TOPIC],
+    emits: &[&achievements::TOPIC, &email::TOPIC],
     counts: &[],
+    drains: &[],
 };
 
 /// The topic of what happens to payments.

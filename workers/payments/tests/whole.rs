@@ -41,15 +41,19 @@ fn another_creation_is_another_payment() {
 fn says_all_that_one_event_changes() {
     let line = TOPIC.examples.lines().nth(2).unwrap();
     let expected = r#"lane LANE
-put payments payment_id=pay-1 created_at=2024-05-13T09:30:00Z user_id=42 order_id=order-1 currency=EUR status=succeeded amount=null authorised=null captured=1999 refunded=0 refund_pending=0 disputed=0 provider_ref=ch_3PGk2e failures=0 last_failure_code=null succeeded_at=2024-05-13T09:30:02.5Z canceled_at=null facts=[{"occurred_at":1715592602500,"event_id":"018f3c5a-7b1e-7c3d-9a4b-000000000003","user_id":42,"order_id":"order-1","currency":"EUR","body":{"Succeeded":{"amount":1999,"provider_ref":"ch_3PGk2e"}}}] announced={"receipt":true} last_event_at=2024-05-13T09:30:02.5Z
+put payments payment_id=pay-1 created_at=2024-05-13T09:30:00Z user_id=42 order_id=order-1 currency=EUR status=succeeded amount=null authorised=null captured=1999 refunded=0 refund_pending=0 disputed=0 provider_ref=ch_3PGk2e failures=0 last_failure_code=null succeeded_at=2024-05-13T09:30:02.5Z canceled_at=null facts=[{"occurred_at":1715592602500,"event_id":"018f3c5a-7b1e-7c3d-9a4b-000000000003","user_id":42,"order_id":"order-1","currency":"EUR","body":{"Succeeded":{"amount":1999,"provider_ref":"ch_3PGk2e"}}}] announced={"receipt":true,"refunds":[]} last_event_at=2024-05-13T09:30:02.5Z
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=1 account=customer_receivable debit=1999 credit=0 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=2 account=revenue debit=0 credit=1999 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=3 account=processor_clearing debit=1999 credit=0 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=4 account=customer_receivable debit=0 credit=1999 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 add revenue_days day=2024-05-13 currency=EUR lane=LANE gross=+1999 refunds=+0 disputes=+0 net=+1999
-emit achievement-events key=42 {"event_id":"ID","occurred_at":"2024-05-13T09:30:02.5Z","user_id":42,"fact":"payment_succeeded","value":1999,"tags":{"currency":"EUR"}}
+emit achievement-events key=42 {"event_id":"FACT","occurred_at":"2024-05-13T09:30:02.5Z","user_id":42,"fact":"payment_succeeded","value":1999,"tags":{"currency":"EUR"}}
+emit email-send key=user:42 {"event_id":"MAIL","occurred_at":"2024-05-13T09:30:02.5Z","recipient":"user:42","body":{"SendRequested":{"message_id":"MESSAGE","template":"receipt","locale":"","params":{"amount":"1999","currency":"EUR","order_id":"order-1","paid_on":"2024-05-13"},"user_id":42,"category":"transactional","list":null,"not_after":null}}}
 "#;
-    let id = crate::fold::derived_id(&["payments", "pay-1", "018f3c5a-7b1e-7c3d-9a4b-000000000003", "payment_succeeded"]).to_string();
+    let id = |name| crate::fold::derived_id(&["payments", "pay-1", "018f3c5a-7b1e-7c3d-9a4b-000000000003", name]).to_string();
+    let message = crate::fold::derived_id(&["pay-1", "receipt"]).to_string();
     let lane = TOPIC.partition_of(b"pay-1").to_string();
-    assert_eq!(text::run(&ROLE, line), expected.replace("ID", &id).replace("LANE", &lane));
+    let words = [("FACT", id("payment_succeeded")), ("MAIL", id("receipt")), ("MESSAGE", message), ("LANE", lane)];
+    let expected = words.iter().fold(expected.to_owned(), |text, (word, value)| text.replace(word, value));
+    assert_eq!(text::run(&ROLE, line), expected);
 }
