@@ -42,8 +42,3 @@ CREATE TABLE ledger_moves (
   reason       VARCHAR(255) COLLATE utf8mb4_0900_bin NOT NULL COMMENT 'why',
   PRIMARY KEY (role, partition_id, epoch)
 ) COMMENT 'every time a ledger was moved by hand';
-
-CREATE VIEW projection_freshness AS
-  SELECT 'test-results' AS role, partition_id, next_offset, confirmed_offset, seen_end, last_event_at, applied_at FROM test_results_ledger
-  UNION ALL
-  SELECT 'leaderboard', partition_id, next_offset, confirmed_offset, seen_end, last_event_at, applied_at FROM leaderboard_ledger;

@@ -16,8 +16,8 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What libraries say of connections that lanes replace by themselves.
-const QUIET: &str = "sqlx_core=warn";
+/// What libraries say of connections that lanes replace by themselves, and of settings that only consumers have.
+const QUIET: &str = "sqlx_core=warn,librdkafka=error";
 
 /// A command that could not run.
 const COULD_NOT: u8 = 2;

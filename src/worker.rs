@@ -66,7 +66,8 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
         Consumer::join(&config.kafka(), &config.group(context.role), &context.topic, context.settings.session_timeout, sender)?;
     let ended = Arc::new(AtomicBool::new(false));
     let thread = start_owner(owner, Arc::clone(&ended), &health, context.role.name)?;
-    let tending = tokio::spawn(tend_caches(Arc::clone(&context)));
+    let shown = health.need(format!("redis of {}", context.role.name));
+    let tending = tokio::spawn(tend_caches(Arc::clone(&context), shown));
     let joined = health.need(format!("group of {}", context.role.name));
     let mut worker = Worker { context, consumer, health, joined, lanes: BTreeMap::new() };
     let mut lag = interval(LAG);
@@ -201,24 +202,30 @@ impl Worker {
     }
 }
 
-/// Keeps the role's Redis keys alive and whole.
-async fn tend_caches(context: Arc<Context>) {
+/// Keeps the role's Redis keys alive and whole, and says whether Redis answers.
+async fn tend_caches(context: Arc<Context>, shown: Need) {
     let (mut refresh, mut whole) = (interval(REFRESH), interval(WHOLE));
     loop {
         tokio::select! {
             _ = refresh.tick() => if let Err(error) = context.caches.refresh().await {
                 tracing::debug!("redis: {error}");
             },
-            _ = whole.tick() => match context.caches.whole().await {
-                Ok(true) => {}
-                Ok(false) => match context.caches.rebuild().await {
-                    Ok(Some(_)) => context.metrics.redis_rebuilds.inc(),
-                    // Another worker did it.
-                    Ok(None) => {}
-                    Err(error) => context.cache_trouble(&error),
-                },
-                Err(error) => tracing::debug!("redis: {error}"),
+            _ = whole.tick() => match make_whole(&context).await {
+                Ok(()) => shown.met(),
+                Err(error) => shown.failing(error.to_string()),
             },
         }
     }
+}
+
+async fn make_whole(context: &Context) -> Result<(), Fault> {
+    if context.caches.whole().await? {
+        return Ok(());
+    }
+    let rebuilt = context.caches.rebuild().await.inspect_err(|error| context.cache_trouble(error))?;
+    // None: another worker did it.
+    if rebuilt.is_some() {
+        context.metrics.redis_rebuilds.inc();
+    }
+    Ok(())
 }

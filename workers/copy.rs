@@ -24,6 +24,7 @@ pub static ROLE: Role = Role {
     emits: &[],
     drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of events to copy.

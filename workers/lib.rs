@@ -16,6 +16,7 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &achievements::ROLE,
     &payments::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,

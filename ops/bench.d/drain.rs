@@ -36,7 +36,8 @@ pub struct Args {
     runs: u32,
 }
 
-fn role_flag() -> impl TypedValueParser<Value = &'static Role> {
+/// The roles by name, the bench's own among them.
+pub fn role_flag() -> impl TypedValueParser<Value = &'static Role> {
     let names = PossibleValuesParser::new(ROLES.iter().map(|it| it.name));
     names.try_map(|name| ROLES.iter().find(|it| it.name == name).copied().ok_or("no such role"))
 }

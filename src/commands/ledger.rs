@@ -26,7 +26,7 @@ Examples:
   fleet ledger show --role ROLE
   fleet ledger move --role ROLE --partition 3 --to 1200 --accept-loss --reason 'topic restored from backup of 2024-05-01'
 
-A move is the way out of the states log-changed and out-of-range. Records between the old and the new position are never
+A move is the way out of the states log-changed and out-of-range, and gives back a row that is lost. Records between the old and the new position are never
 applied (or applied again, where the position moves back); each move is kept in ledger_moves. The lane's owner is fenced,
 and claims again from the new position within seconds.";
 
@@ -180,13 +180,14 @@ async fn apply(config: &Config, wanted: &Move) -> Result<Outcome, Fault> {
     let topic_id = Admin::new(config)?.topic_id(&topic).await?;
     let topic_id = topic_id.ok_or_else(|| Fault::fatal(format!("topic {topic} does not exist: run `fleet topics apply`")))?;
     let topic_id = uuid::Uuid::from_bytes(topic_id).to_string();
+    if partition >= role.topic.partitions {
+        return Err(Fault::fatal(format!("topic {topic} has partitions 0..{}, not {partition}", role.topic.partitions - 1)));
+    }
     let to = offset(config, &topic, wanted).await?;
     let pool = mysql::pool(config.mysql(), 2);
     let now = positions::all(&mut *mysql::acquire(&pool).await?, role).await?.into_iter().find(|it| it.partition == partition);
-    let now =
-        now.ok_or_else(|| Fault::fatal(format!("{} has no row for partition {partition}: run `fleet migrate --check`", role.ledger)))?;
     let (true, Some(reason)) = (wanted.accept_loss, &wanted.reason) else {
-        let what = loss(&now.position, to, &topic_id);
+        let what = now.map_or_else(|| lost(to), |it| loss(&it.position, to, &topic_id));
         return Err(Fault::fatal(format!(
             "{} partition {partition}: {what}: say --accept-loss and --reason TEXT if it must be",
             role.name
@@ -238,6 +239,14 @@ fn loss(now: &Position, to: i64, topic_id: &str) -> String {
         }
         Some(next) => format!("next_offset {next} stays, and the last record is no longer compared"),
     }
+}
+
+/// What it would cost to give back a row that is lost.
+fn lost(to: i64) -> String {
+    format!(
+        "the ledger's row is lost: records below {to} would never be applied, those from {to} on again, twice where the tables no longer \
+         hold their identities; derived events that were pending are lost"
+    )
 }
 
 fn target(text: &str) -> Result<Target, String> {

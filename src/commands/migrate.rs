@@ -1,4 +1,4 @@
-//! `fleet migrate`: the database's schema, and the months of history tables.
+//! `fleet migrate`: the database's schema, the months of history tables, and the tables whose rows are the program's own.
 
 use serde::Serialize;
 
@@ -46,9 +46,11 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let state = if args.check { "missing" } else { "made" };
     let migrations = lacks.migrations.into_iter().map(|name| Line { what: "migration", name, parts: 1, state });
     let months = lacks.months.into_iter().map(|(name, parts)| Line { what: "months", name, parts: parts.len(), state });
+    let catalogues = lacks.catalogues.into_iter().map(|(name, parts)| Line { what: "catalogue", name: name.to_owned(), parts, state });
+    let views = lacks.views.into_iter().map(|name| Line { what: "view", name: name.to_owned(), parts: 1, state });
     let lanes = lacks.lanes.into_iter().map(|(ledger, partition)| (format!("{ledger} {partition}"), "missing"));
     let lanes = lanes.map(|(name, state)| Line { what: "ledger row", name, parts: 1, state });
-    let lines: Vec<Line> = migrations.chain(months).chain(lanes).collect();
+    let lines: Vec<Line> = migrations.chain(months).chain(catalogues).chain(views).chain(lanes).collect();
     config.output.rows(
         &lines,
         &[

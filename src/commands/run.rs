@@ -18,8 +18,8 @@ use crate::{
     fault::Fault,
     health::Health,
     http,
-    kafka::{admin::Admin, consumer::SESSION_TIMEOUT, producer::Producer},
-    lane::{Context, Settings},
+    kafka::{admin::Admin, producer::Producer},
+    lane::{Context, Seldom, Settings},
     metrics::Metrics,
     registry::Registry,
     store::{ledger::Ledger, migrations, mysql, mysql::statements::Statements, redis::Caches},
@@ -148,9 +148,10 @@ async fn context(
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,
-            session_timeout: session_timeout(config),
+            session_timeout: config.session_timeout(),
             owner: shared.owner.clone(),
         },
+        cache_warnings: Seldom::default(),
         metrics: shared.metrics.role(role.name),
         process: Arc::clone(&shared.metrics),
         pool,
@@ -174,12 +175,6 @@ async fn check(pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) ->
         Some(_) => Ok(()),
         None => Err(Fault::fatal(format!("topic {topic} of role {} does not exist: run `fleet topics apply`", role.name))),
     }
-}
-
-/// The group's session timeout: the consumer's default, unless `FLEET_KAFKA_SESSION_TIMEOUT_MS` says otherwise.
-fn session_timeout(config: &Config) -> Duration {
-    let given = config.kafka().get("session.timeout.ms").and_then(|it| it.parse().ok());
-    given.map_or(SESSION_TIMEOUT, Duration::from_millis)
 }
 
 /// SIGTERM and SIGINT.

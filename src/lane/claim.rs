@@ -82,8 +82,9 @@ impl Lane {
         }
         let role = self.context.role;
         let line = format!(
-            "{} has no row for partition {partition}: give it back from a backup; `fleet migrate --check` lists all that are lost",
-            role.ledger
+            "{} has no row for partition {partition}: give it back from a backup, or {}; `fleet migrate --check` lists all that are lost",
+            role.ledger,
+            self.way_out()
         );
         Err(End::Standstill(State::LedgerMissing, line))
     }

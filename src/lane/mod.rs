@@ -10,10 +10,10 @@ mod work;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::MySqlPool;
@@ -77,6 +77,8 @@ pub struct Context {
     pub slots: Arc<Semaphore>,
     /// What is set.
     pub settings: Settings,
+    /// When trouble with the caches was last told.
+    pub cache_warnings: Seldom,
     /// The role's metrics.
     pub metrics: RoleMetrics,
     /// Those of the process.
@@ -143,8 +145,34 @@ impl Context {
 
     /// Counts and tells trouble with Redis, which holds nothing back.
     pub fn cache_trouble(&self, error: &Fault) {
-        tracing::warn!(role = self.role.name, "caches wait: {error}");
+        // Every lane meets the same weather, again and again.
+        if self.cache_warnings.is_due() {
+            tracing::warn!(role = self.role.name, "caches wait: {error}");
+        } else {
+            tracing::debug!(role = self.role.name, "caches wait: {error}");
+        }
         self.process.store_error(Store::Redis, TRANSIENT);
+    }
+}
+
+/// Says what is worth saying once in a while.
+#[derive(Debug, Default)]
+pub struct Seldom {
+    last: Mutex<Option<Instant>>,
+}
+
+/// How often the same trouble is worth a line.
+const ONCE_IN: Duration = Duration::from_secs(30);
+
+impl Seldom {
+    /// Whether it is time again.
+    pub fn is_due(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|it| it.elapsed() >= ONCE_IN);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 }
 

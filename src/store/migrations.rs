@@ -1,4 +1,4 @@
-//! The database's version: what is applied, what is missing, and the months of tables partitioned by time.
+//! The database's version: what is applied, what is missing, the months of tables partitioned by time, and the catalogues.
 //!
 //! Forward only: nothing here undoes a migration or drops a partition.
 
@@ -12,6 +12,7 @@ use workers::{
 };
 
 use super::{
+    catalogues, freshness,
     mysql::{acquire, fault, statements::quote},
     positions,
 };
@@ -38,6 +39,10 @@ pub struct Lacks {
     pub migrations: Vec<String>,
     /// Tables whose months must be made: the table and the partitions.
     pub months: Vec<(String, Vec<String>)>,
+    /// Catalogues that are not the program's: the table and how many rows.
+    pub catalogues: Vec<(&'static str, usize)>,
+    /// Views that must be made anew.
+    pub views: Vec<&'static str>,
     /// Ledgers without a row for a partition: that is damage, which nothing here mends.
     pub lanes: Vec<(&'static str, i32)>,
 }
@@ -45,7 +50,8 @@ pub struct Lacks {
 impl Lacks {
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.migrations.is_empty() && self.months.is_empty() && self.lanes.is_empty()
+        let made = self.migrations.is_empty() && self.months.is_empty() && self.catalogues.is_empty() && self.views.is_empty();
+        made && self.lanes.is_empty()
     }
 }
 
@@ -72,7 +78,15 @@ pub async fn lacks(pool: &MySqlPool) -> Result<Lacks, Fault> {
     }
     let names = |(table, parts): (String, Vec<(String, String)>)| (table, parts.into_iter().map(|(name, _)| name).collect());
     let months = missing_months(pool).await?.into_iter().map(names).collect();
-    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
+    let mut connection = acquire(pool).await?;
+    let catalogues = catalogues::differing(&mut connection).await?;
+    let views = outdated_views(&mut connection).await?;
+    drop(connection);
+    Ok(Lacks { migrations, months, catalogues, views, lanes: missing_lanes(pool).await? })
+}
+
+async fn outdated_views(connection: &mut MySqlConnection) -> Result<Vec<&'static str>, Fault> {
+    Ok(if freshness::outdated(connection).await? { vec![freshness::VIEW] } else { Vec::new() })
 }
 
 /// Partitions of a role's topic that its ledger has no row for.
@@ -85,7 +99,7 @@ async fn missing_lanes(pool: &MySqlPool) -> Result<Vec<(&'static str, i32)>, Fau
     Ok(missing)
 }
 
-/// Applies what is missing, and makes the months.
+/// Applies what is missing, makes the months, and puts the catalogues in place.
 ///
 /// # Errors
 /// As the database says; a migration that fails names itself.
@@ -111,7 +125,12 @@ async fn apply_locked(pool: &MySqlPool, connection: &mut MySqlConnection) -> Res
             .map_err(|error| fault(&error).during(format!("months of {table}")))?;
         months.push((table, parts.into_iter().map(|(name, _)| name).collect()));
     }
-    Ok(Lacks { migrations, months, lanes: missing_lanes(pool).await? })
+    let catalogues = catalogues::put(connection).await?;
+    let views = outdated_views(connection).await?;
+    if !views.is_empty() {
+        freshness::make(connection).await?;
+    }
+    Ok(Lacks { migrations, months, catalogues, views, lanes: missing_lanes(pool).await? })
 }
 
 /// Two `fleet migrate` at once wait for each other.

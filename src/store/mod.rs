@@ -1,6 +1,8 @@
 //! The stores: MySQL, which holds the truth, and Redis, which shows a part of it.
 
 pub mod breakers;
+pub mod catalogues;
+pub mod freshness;
 pub mod ledger;
 pub mod letters;
 pub mod migrations;

@@ -90,21 +90,28 @@ const LOCK: &str = "SELECT partition_id, epoch, topic_id, origin_offset, next_of
      owner, seen_end, last_event_at, applied_at FROM {ledger} WHERE partition_id = ? AND shard = 0 FOR UPDATE";
 const MOVE: &str = "UPDATE {ledger} SET token = NULL, epoch = ?, topic_id = ?, origin_offset = ?, next_offset = ?, confirmed_offset = ?, \
      last_record = NULL, pending = ? WHERE partition_id = ? AND shard = 0";
+const GIVE_BACK: &str = "INSERT INTO {ledger} (partition_id, shard, caches_behind) VALUES (?, 0, 1)";
 const KEEP: &str = "INSERT INTO ledger_moves (role, partition_id, epoch, moved_at, from_offset, to_offset, moved_by, reason) \
      VALUES (?, ?, ?, UTC_TIMESTAMP(3), ?, ?, ?, ?)";
 
 /// Moves a lane, fences its owner, and keeps a row that says so, all or nothing. Answers the position before and after.
 ///
-/// What is pending stays so, if this version can read it: it comes from rows that are there.
+/// What is pending stays so, if this version can read it: it comes from rows that are there. A row that is lost is given back.
 ///
 /// # Errors
-/// As the database says; fatal, where the ledger lacks the row.
+/// As the database says.
 pub async fn move_to(pool: &MySqlPool, role: &Role, wanted: &Move<'_>) -> Result<(Position, Position), Fault> {
     let mut transaction = pool.begin().await.map_err(|error| fault(&error))?;
     let lock = LOCK.replace("{ledger}", &quote(role.ledger));
     let row = sqlx::query(&lock).bind(wanted.partition).fetch_optional(&mut *transaction).await.map_err(|error| fault(&error))?;
-    let missing = || Fault::fatal(format!("{} has no row for partition {}: run `fleet migrate --check`", role.ledger, wanted.partition));
-    let before = position(&row.ok_or_else(missing)?)?;
+    let before = match row {
+        Some(row) => position(&row)?,
+        None => {
+            let insert = GIVE_BACK.replace("{ledger}", &quote(role.ledger));
+            sqlx::query(&insert).bind(wanted.partition).execute(&mut *transaction).await.map_err(|error| fault(&error))?;
+            Position { caches_behind: true, ..Position::default() }
+        }
+    };
     let after = moved(&before, wanted);
     let update = MOVE.replace("{ledger}", &quote(role.ledger));
     let update = sqlx::query(&update)

@@ -116,7 +116,7 @@ impl<'a> Refold<'a> {
             match table.sort {
                 Sort::State => fold.rows(place).for_each(|(_, row)| against.row(place, row)),
                 Sort::Counter => counters.rows(place).for_each(|row| against.row(place, row)),
-                Sort::History | Sort::Queue => {}
+                Sort::History | Sort::Queue | Sort::Catalogue => {}
             }
         }
         against.rest();

@@ -9,6 +9,11 @@ use crate::support::{Seed, World, caches, events, log::first_ids, oracle::Oracle
 /// Event ids of a topic by key.
 type Ids = BTreeMap<String, Vec<String>>;
 
+/// One event of so many is a reject.
+const BAD: usize = 10;
+/// Letters of records that the ledger has not passed.
+const AHEAD: &str = "SELECT COUNT(*) FROM letters JOIN test_results_ledger USING (partition_id) WHERE record_offset >= next_offset";
+
 /// Crashes once at each of these points, each time with more events; after each, all must be as if nothing had happened.
 fn crash_at(test: &str, points: &[&str]) {
     let mut seed = Seed::of(test);
@@ -19,9 +24,12 @@ fn crash_at(test: &str, points: &[&str]) {
         let nth = if *point == "before-kafka-commit" { 1 } else { seed.within(1, 8) };
         println!("crash at {point}:{nth}");
         let mut doomed = world.worker_with("test-results", &[("FLEET_FAILPOINT", &format!("{point}:{nth}"))]);
-        world.send(results().topic, &events::test_results(&mut seed, 40, 400));
+        let mut made = events::test_results(&mut seed, 40, 400);
+        made.iter_mut().step_by(BAD).for_each(|it| it["wpm"] = 5_000.into());
+        world.send(results().topic, &made);
         let (status, _) = doomed.wait(SOON);
         assert_eq!(status.signal(), Some(9), "at {point} it ended with {status}");
+        assert_eq!(world.database.number(AHEAD), 0, "letters of what was not committed, after a crash at {point}");
         let heir = world.worker("test-results");
         world.settle(results());
         Oracle::of(&world, results()).assert(&world);

@@ -10,6 +10,7 @@ mod support;
 mod boards;
 mod commit;
 mod crash;
+mod life;
 mod poison;
 mod restored;
 mod same_tables;

@@ -107,3 +107,14 @@ fn every_role_has_a_ledger_row_for_each_partition_and_history_has_its_months() {
     }
     assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(0), "nothing is left to do");
 }
+
+#[test]
+fn freshness_shows_every_lane_of_every_role() {
+    let world = World::new("freshness");
+    let lanes: i64 = ROLES.iter().map(|it| i64::from(it.topic.partitions)).sum();
+    assert_eq!(world.database.number("SELECT COUNT(*) FROM projection_freshness"), lanes);
+    world.database.run("CREATE OR REPLACE VIEW projection_freshness AS SELECT * FROM test_results_ledger").expect("made");
+    assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(1), "a view of too few ledgers is named");
+    assert_eq!(world.run(&["migrate"]).status.code(), Some(0));
+    assert_eq!(world.database.number("SELECT COUNT(*) FROM projection_freshness"), lanes);
+}

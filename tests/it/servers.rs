@@ -206,3 +206,25 @@ fn a_flush_that_a_deadlock_ends_is_done_again() {
     });
     all_is_well(&world, worker);
 }
+
+#[test]
+fn a_mysql_without_room_is_waited_for() {
+    let mut seed = Seed::of("no-room");
+    let faults = Faults::take();
+    let world = World::on("no-room", faults.servers());
+    // The one tablespace that ends somewhere. A ledger may lie in it, and grows by what is pending.
+    world.database.run("ALTER TABLE test_results_ledger TABLESPACE = innodb_system").unwrap();
+    world.database.run("CREATE TABLE ballast (number INT AUTO_INCREMENT PRIMARY KEY, weight LONGBLOB) TABLESPACE = innodb_system").unwrap();
+    for weight in [1 << 20, 1 << 12] {
+        let mut loads = (0..10_000).map(|_| world.database.run(&format!("INSERT INTO ballast (weight) VALUES (REPEAT('x', {weight}))")));
+        let refused = loads.find_map(Result::err).expect("the tablespace is full at last");
+        assert!(refused.contains("1114"), "{refused}");
+    }
+    let worker = world.worker(BOTH);
+    world.under_load(results().topic, &events::test_results(&mut seed, 200, EVENTS), || {
+        await_blocked(&worker);
+        assert_eq!(is_alive(&worker), Ok(()));
+        world.database.run("DROP TABLE ballast").unwrap();
+    });
+    all_is_well(&world, worker);
+}

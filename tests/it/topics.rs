@@ -157,6 +157,21 @@ fn a_missing_ledger_row_stops_its_lane_alone_and_the_row_given_back_lets_it_go_o
 }
 
 #[test]
+fn a_lost_ledger_row_is_given_back_by_a_move_and_nothing_is_applied_twice() {
+    let (world, worker, mut seed) = settled("ledger-lost", "test-results");
+    world.database.run("DELETE FROM test_results_ledger WHERE partition_id = 3").unwrap();
+    world.send(results().topic, &events::test_results(&mut seed, 60, 600));
+    let detail = worker.await_state(3, "ledger-missing");
+    assert!(detail.contains("fleet ledger move"), "{detail}");
+    move_to(&world, 3, "earliest");
+    world.settle(results());
+    assert_eq!(world.database.ledger(results()).unwrap().len(), 10);
+    Oracle::of(&world, results()).assert(&world);
+    world.verify(results());
+    worker.stop();
+}
+
+#[test]
 fn a_writer_whose_schema_cannot_be_read_stops_its_lanes_and_letters_nothing() {
     let (world, worker, mut seed) = settled("incompatible", "test-results");
     let other = r#"{"type":"record","name":"TestResult","namespace":"fleet","fields":[{"name":"event_id","type":"string"}]}"#;

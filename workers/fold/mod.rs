@@ -21,7 +21,7 @@ mod units;
 mod value;
 
 pub use batch::{Cached, Changes, Entry, Fold, Progress};
-pub use cache::{Board, Document, Family, Form, Placing};
+pub use cache::{Board, Document, Family, Form, Gathered, Placing, object};
 pub use event::{
     Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id, other_id,
     write_event_id,
@@ -29,7 +29,7 @@ pub use event::{
 pub use model::{Conflict, Model};
 pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
-pub use role::Role;
+pub use role::{Catalogue, Role};
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
 pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
 pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};

@@ -1,6 +1,12 @@
 //! A role, as the one table of roles lists it. All that names a role anywhere is derived from these.
 
-use super::{cache::Family, drain::Drain, event::Decode, row::Table, topic::Topic};
+use super::{
+    cache::Family,
+    drain::Drain,
+    event::{Decode, Reject},
+    row::{Table, Values},
+    topic::Topic,
+};
 
 /// A name, a topic and a pure function from events to changes.
 #[derive(Debug)]
@@ -25,6 +31,18 @@ pub struct Role {
     pub drains: &'static [&'static Drain],
     /// What it counts without changing a row, by name.
     pub counts: &'static [&'static str],
+    /// Its tables whose rows are the program's own.
+    pub catalogues: &'static [&'static Catalogue],
+}
+
+/// A table whose rows are part of the program, so that people can read them beside the others. `fleet migrate` puts them in place;
+/// no fold reads or writes one.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The table. Its last column, `retired`, is false in every row given; a row that is not given any more stays, and has it true.
+    pub table: &'static Table,
+    /// The rows.
+    pub rows: fn() -> Result<Vec<Values>, Reject>,
 }
 
 impl Role {

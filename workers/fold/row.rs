@@ -17,6 +17,8 @@ pub enum Sort {
     Counter,
     /// Rows that the fold only inserts and a drain then owns: `enqueue`.
     Queue,
+    /// Rows that are the program's own: no verb of the fold touches one.
+    Catalogue,
 }
 
 /// A column as declared.

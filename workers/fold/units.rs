@@ -3,7 +3,11 @@
 //! `f64` stays at this edge: past it every figure is a whole number, so that any order of additions gives the same bytes.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use time::{Date, Duration, Month, OffsetDateTime, format_description::well_known::Rfc3339, macros::date};
+use time::{
+    Date, Duration, Month, OffsetDateTime,
+    format_description::well_known::Rfc3339,
+    macros::{date, format_description},
+};
 
 /// A number in hundredths: 72.35 is `Hundredths(7235)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +109,12 @@ impl Day {
         date!(1970 - 01 - 01).checked_add(Duration::days(i64::from(self.0)))
     }
 
+    /// The day of a text like 2024-05-13.
+    pub fn parse(text: &str) -> Option<Self> {
+        let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok().filter(|_| text.len() == 10)?;
+        Self::of(date.year(), date.month(), date.day())
+    }
+
     /// The day of a civil date.
     pub fn of(year: i32, month: Month, day: u8) -> Option<Self> {
         let date = Date::from_calendar_date(year, month, day).ok()?;
@@ -131,6 +141,16 @@ mod tests {
         let leap = Day::of(2024, Month::February, 29).unwrap();
         assert_eq!(leap.month(), Day::of(2024, Month::February, 1).unwrap());
         assert_eq!(leap.next_month(), Day::of(2024, Month::March, 1).unwrap());
+    }
+
+    #[test]
+    fn a_day_is_read_as_it_is_written_and_in_no_other_form() {
+        for text in ["2000-01-01", "2024-02-29", "9999-12-31"] {
+            assert_eq!(Day::parse(text).unwrap().date().unwrap().to_string(), text);
+        }
+        for text in ["", "2023-02-29", "2024-5-13", "+2024-05-13", "2024-05-13 ", "20240513", "2024-13-01", "gestern"] {
+            assert_eq!(Day::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
+
+use super::event::Reject;
 
 /// One column's value. Booleans, hundredths, times and days are all `Long`: the column's [`Kind`] says which.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +107,25 @@ impl Field for Arc<str> {
 /// A JSON document: the bytes that stand in the column, and as `data` in Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Json(pub Arc<str>);
+
+impl Json {
+    /// The document of a value whose fields and keys have a fixed order.
+    ///
+    /// # Errors
+    /// A value that has no JSON form.
+    pub fn of<T: Serialize>(value: &T) -> Result<Self, Reject> {
+        let text = serde_json::to_string(value).map_err(|_| Reject::new("a document has no JSON form"))?;
+        Ok(Self(text.into()))
+    }
+
+    /// The value that it is the document of.
+    ///
+    /// # Errors
+    /// The column, as damaged: its row must not be written over.
+    pub fn read<T: DeserializeOwned>(&self, column: &str) -> Result<T, Reject> {
+        serde_json::from_str(&self.0).map_err(|_| Reject::new(format!("{column} is damaged")))
+    }
+}
 
 impl Field for Json {
     const KIND: Kind = Kind::Json;

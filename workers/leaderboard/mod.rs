@@ -34,6 +34,7 @@ pub static ROLE: Role = Role {
     emits: &[],
     drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// The topic of scores, also derived by other roles.

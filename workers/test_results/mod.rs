@@ -48,6 +48,7 @@ pub static ROLE: Role = Role {
     emits: &[&leaderboard::TOPIC, &achievements::TOPIC],
     drains: &[],
     counts: &[],
+    catalogues: &[],
 };
 
 /// Ten words a minute, in hundredths.

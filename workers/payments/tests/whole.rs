@@ -47,6 +47,7 @@ put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=3 account=processor_clearing debit=1999 credit=0 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 put ledger_entries payment_id=pay-1 created_at=2024-05-13T09:30:00Z event_id=018f3c5a-7b1e-7c3d-9a4b-000000000003 line=4 account=customer_receivable debit=0 credit=1999 currency=EUR occurred_at=2024-05-13T09:30:02.5Z last_event_at=2024-05-13T09:30:02.5Z
 add revenue_days day=2024-05-13 currency=EUR lane=LANE gross=+1999 refunds=+0 disputes=+0 net=+1999
+cache transactions user_id=42 absent at=2024-05-13T09:30:02.5Z
 emit achievement-events key=42 {"event_id":"FACT","occurred_at":"2024-05-13T09:30:02.5Z","user_id":42,"fact":"payment_succeeded","value":1999,"tags":{"currency":"EUR"}}
 emit email-send key=user:42 {"event_id":"MAIL","occurred_at":"2024-05-13T09:30:02.5Z","recipient":"user:42","body":{"SendRequested":{"message_id":"MESSAGE","template":"receipt","locale":"","params":{"amount":"1999","currency":"EUR","order_id":"order-1","paid_on":"2024-05-13"},"user_id":42,"category":"transactional","list":null,"not_after":null}}}
 "#;
@@ -56,4 +57,20 @@ emit email-send key=user:42 {"event_id":"MAIL","occurred_at":"2024-05-13T09:30:0
     let words = [("FACT", id("payment_succeeded")), ("MAIL", id("receipt")), ("MESSAGE", message), ("LANE", lane)];
     let expected = words.iter().fold(expected.to_owned(), |text, (word, value)| text.replace(word, value));
     assert_eq!(text::run(&ROLE, line), expected);
+}
+
+#[test]
+fn a_payment_that_turns_over_to_another_user_is_shown_anew_for_both() {
+    let late = PaymentEvent { user_id: 2, ..event(9, -1, created(10)) };
+    let changes = changes(&[event(1, 0, created(10)), late]);
+    let owners: Vec<fold::Key> = changes.caches.iter().map(|it| it.key.clone()).collect();
+    assert_eq!(owners, [1, 2].map(|it| fold::Key::from([fold::Value::Long(it)])));
+}
+
+#[test]
+fn the_list_of_a_user_shows_declared_columns() {
+    let Form::Gathered(gathered) = &TRANSACTIONS.form else { unreachable!() };
+    assert_eq!(gathered.shown(Payment::TABLE).len(), gathered.columns.len());
+    assert_eq!(TRANSACTIONS.key_columns().iter().map(|it| it.name).collect::<Vec<_>>(), ["user_id"]);
+    assert!(gathered.order.iter().all(|it| Payment::TABLE.place(it).is_some()));
 }

@@ -1,6 +1,7 @@
 //! Derived events: which results reach a board, and which facts they tell.
 
 use super::*;
+use crate::fold::Event as _;
 
 /// The derived events of one topic, as plain JSON.
 fn told(results: &[TestResult], topic: &Topic) -> Vec<serde_json::Value> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use workers::{
     ROLES,
-    fold::{Play, Presume, Sort, drain::OWNED, plain::can_read, text::records},
+    fold::{Kind, Play, Presume, Sort, Value, drain::OWNED, plain::can_read, text::records},
     topics,
 };
 
@@ -92,10 +92,23 @@ fn identities_end_with_a_hash_of_the_body() {
 }
 
 #[test]
+fn a_catalogue_gives_rows_of_its_own_table_each_key_once_and_none_retired() {
+    for catalogue in ROLES.iter().flat_map(|it| it.catalogues) {
+        let (table, rows) = (catalogue.table, (catalogue.rows)().unwrap());
+        assert_eq!(table.sort, Sort::Catalogue, "{}", table.name);
+        assert_eq!(table.columns.last().map(|it| (it.name, it.kind)), Some(("retired", Kind::Bool)), "{}", table.name);
+        let keys: BTreeSet<&[Value]> = rows.iter().map(|it| &it[..table.key]).collect();
+        assert!(!rows.is_empty() && keys.len() == rows.len(), "{}", table.name);
+        assert!(rows.iter().all(|it| it.len() == table.columns.len() && it.last() == Some(&Value::Long(0))), "{}", table.name);
+    }
+}
+
+#[test]
 fn names_are_taken_once() {
     let mut names = BTreeSet::new();
     for role in ROLES {
-        for name in role.tables.iter().map(|it| it.name).chain([role.ledger]) {
+        let catalogues = role.catalogues.iter().map(|it| it.table);
+        for name in role.tables.iter().copied().chain(catalogues).map(|it| it.name).chain([role.ledger]) {
             assert!(names.insert(name), "{name} is declared twice");
         }
         for table in role.tables {

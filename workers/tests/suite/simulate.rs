@@ -109,6 +109,26 @@ fn the_roles_apply_them_all_and_count_most() {
     }
 }
 
+#[test]
+fn facts_of_every_kind_are_told() {
+    let facts = topic("achievement-events");
+    let mut told: BTreeMap<String, u32> = BTreeMap::new();
+    for event in events(facts.name, plan(5_000, 6)) {
+        let event = facts.plain().unwrap().decode(&event.datum).unwrap();
+        *told.entry(event["fact"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    println!("{told:?}");
+    let known: BTreeSet<String> = facts_of(facts).filter(|it| !it.starts_with("nobody")).collect();
+    assert_eq!(told.keys().cloned().collect::<BTreeSet<_>>(), known, "those of the examples");
+    assert!(told.values().all(|it| *it > 100), "{told:?}");
+}
+
+/// The fact of each example.
+fn facts_of(facts: &Topic) -> impl Iterator<Item = String> {
+    let parse = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    facts.examples.lines().map(move |it| parse(it)["fact"].as_str().unwrap().to_owned())
+}
+
 fn record(topic: &Topic, event: Simulated) -> Record {
     Record::of(topic, &PlainEvent { key: event.key, datum: event.datum, occurred_at: event.occurred_at })
 }

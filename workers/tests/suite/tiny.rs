@@ -62,6 +62,7 @@ pub static ROLE: Role = Role {
     emits: &[&ECHOES],
     drains: &[],
     counts: &["not_better"],
+    catalogues: &[],
 };
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

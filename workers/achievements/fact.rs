@@ -1,4 +1,4 @@
-//! Achievements: the topic of facts that other roles derive, and one fact.
+//! One fact: its fields as the schema has them, and the bounds of each.
 //!
 //! It unlocks nothing: a fact says what happened, and never what it is worth.
 
@@ -7,20 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fold::{self, Parsed, Reject, Time, Topic, check_text, check_within};
-
-/// The topic of facts.
-pub static TOPIC: Topic = Topic {
-    name: "achievement-events",
-    key: "user_id",
-    partitions: 10,
-    retention_ms: -1,
-    schema: include_str!("../schemas/achievement-events.avsc"),
-    examples: include_str!("../schemas/achievement-events.examples.ndjson"),
-    rate: 2_500,
-    freshness_ms: 5_000,
-    parsed: Parsed::new(),
-};
+use crate::fold::{self, Day, Event, Reject, Stop, Tables, Time, check_text, check_within};
 
 /// Something a user did. Its key is `user_id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +28,24 @@ pub struct AchievementFact {
 }
 
 impl AchievementFact {
-    /// Whether every value lies within the contract's bounds.
-    ///
-    /// # Errors
-    /// The first field that does not.
-    pub fn check(&self) -> Result<(), Reject> {
+    /// The day that it counts for: that of the tag `day` (2024-05-13) if it names one since 2000, else the UTC day.
+    pub(super) fn day(&self) -> Day {
+        let named = self.tags.get("day").and_then(|it| Day::parse(it));
+        named.filter(|it| it.start() >= fold::FIRST_TIME).unwrap_or_else(|| self.occurred_at.day())
+    }
+}
+
+impl Event for AchievementFact {
+    fn event_id(&self) -> Uuid {
+        self.event_id
+    }
+    fn occurred_at(&self) -> Time {
+        self.occurred_at
+    }
+    fn key(&self) -> String {
+        self.user_id.to_string()
+    }
+    fn check(&self) -> Result<(), Reject> {
         check_within("user_id", self.user_id, 1..=i64::MAX)?;
         check_text("fact", &self.fact, 1..=64)?;
         if !self.fact.bytes().all(|it| it.is_ascii_lowercase() || it == b'_') {
@@ -57,5 +57,8 @@ impl AchievementFact {
             check_text("a tag's value", value, 0..=64)?;
         }
         Ok(())
+    }
+    fn apply(&self, tables: &mut Tables<'_>) -> Result<(), Stop> {
+        super::apply(self, super::rules::rules()?, tables)
     }
 }

@@ -1,0 +1,104 @@
+//! A worker's life at its edges: a start with nobody there, signals, and how commands end.
+
+use std::time::Duration;
+
+use crate::support::{
+    Seed, World, events,
+    proxy::Mode,
+    results, soon,
+    wait::{SOON, holds_for, when},
+    world::told,
+};
+
+/// A command, variables of its own, the exit code, and what it must say.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
+
+/// Nothing listens here: the port is the discard service's.
+const NOBODY: &str = "127.0.0.1:9";
+
+#[test]
+fn a_worker_that_starts_with_every_server_away_lives_and_waits_for_them() {
+    let mut seed = Seed::of("nobody-there");
+    let world = World::new("nobody-there");
+    let (mysql, broker) = (world.proxy(&world.servers.mysql_address()), world.proxy(&world.servers.brokers));
+    let url = world.database.url().replacen(&world.servers.mysql_address(), &mysql.address(), 1);
+    [&mysql, &broker].into_iter().for_each(|it| it.set(Mode::Cut));
+    let redis = format!("redis://{NOBODY}/0");
+    let variables = [("FLEET_MYSQL_URL", url.as_str()), ("FLEET_BROKERS", &broker.address()), ("FLEET_REDIS_URL", &redis)];
+    let worker = world.worker_with("test-results", &variables);
+    soon("/readyz to say what is missing", || {
+        let answer = worker.get("/readyz")?;
+        when(answer.status == 503 && answer.body.contains("mysql of test-results"), || format!("{} {}", answer.status, answer.body))
+    });
+    holds_for(Duration::from_secs(2), || {
+        let answer = worker.get("/livez")?;
+        when(answer.status == 200, || format!("{} {}", answer.status, answer.body))
+    });
+    world.send(results().topic, &events::test_results(&mut seed, 20, 100));
+    [&mysql, &broker].into_iter().for_each(|it| it.set(Mode::Pass));
+    world.await_applied(results(), 100);
+    soon("/readyz to name Redis alone", || {
+        let answer = worker.get("/readyz")?;
+        let alone = answer.body.contains("redis of test-results") && answer.body.lines().count() == 2;
+        when(answer.status == 503 && alone, || format!("{} {}", answer.status, answer.body))
+    });
+    worker.stop();
+}
+
+#[test]
+fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
+    let mut seed = Seed::of("second-signal");
+    let world = World::new("second-signal");
+    let proxy = world.proxy(&world.servers.mysql_address());
+    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+    let mut worker = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
+    world.send(results().topic, &events::test_results(&mut seed, 20, 200));
+    world.settle(results());
+    proxy.set(Mode::Stall);
+    world.send(results().topic, &events::test_results(&mut seed, 20, 200));
+    soon("a flush to hang", || when(worker.lanes()?.iter().any(|it| it["lag_records"] != 0), || "no lane is behind".to_owned()));
+    worker.terminate();
+    soon("the first signal to be told", || when(worker.log().contains("a second signal ends at once"), || worker.log()));
+    assert!(worker.ended().is_none(), "it waits for the flush that hangs");
+    worker.terminate();
+    let (status, took) = worker.wait(SOON);
+    assert_eq!(status.code(), Some(130), "{}", worker.log());
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    let heir = world.worker("test-results");
+    world.settle(results());
+    world.verify(results());
+    heir.stop();
+}
+
+#[test]
+fn commands_end_with_0_1_or_2_and_say_what_to_do() {
+    let world = World::new("exit-codes");
+    let nobody = format!("mysql://root@{NOBODY}/fleet");
+    let cases: &[Case<'_>] = &[
+        (&["roles"], &[], 0, "test-results"),
+        (&["migrate", "--check"], &[], 0, "up to date"),
+        (&["topics", "plan"], &[], 0, ""),
+        (&["letters", "list"], &[], 0, ""),
+        (&["ledger", "show", "--role", "leaderboard"], &[], 0, "leaderboard"),
+        (&["lag", "--role", "leaderboard"], &[], 0, "leaderboard"),
+        (&["verify", "--role", "leaderboard"], &[], 0, ""),
+        (&["verify", "--role", "leader"], &[], 2, "leaderboard"),
+        (&["run"], &[], 2, "--role"),
+        (&["run", "--role", "leaderboard", "--all"], &[], 2, "cannot be used with"),
+        (&["produce", "--topic", "nowhere", "--file", "-"], &[], 2, "nowhere"),
+        (&["produce", "--topic", "leaderboard-updates", "--file", "no-such-file"], &[], 2, "no-such-file"),
+        (&["ledger", "move", "--role", "leaderboard", "--partition", "3", "--to", "0"], &[], 2, "--accept-loss"),
+        (&["ledger", "move", "--role", "leaderboard", "--partition", "99", "--to", "0"], &[], 2, "partitions 0..9"),
+        (&["letters", "show", "--role", "leaderboard", "--partition", "0", "--offset", "5"], &[], 2, ""),
+        (&["roles"], &[("FLEET_HTTP", "nonsense")], 2, "--http"),
+        (&["roles"], &[("FLEET_MYSQL_URL", "postgres://x")], 2, "FLEET_MYSQL_URL: starts with"),
+        (&["migrate", "--check"], &[("FLEET_MYSQL_URL", &nobody)], 2, "mysql"),
+    ];
+    for (arguments, variables, code, says) in cases {
+        let output = world.command(arguments).envs(variables.iter().copied()).output().expect("the program runs");
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(*code), "fleet {}: {told}", arguments.join(" "));
+        assert!(told.contains(says), "fleet {} does not say {says}: {told}", arguments.join(" "));
+        assert!(!told.contains("panicked"), "fleet {}: {told}", arguments.join(" "));
+    }
+}
