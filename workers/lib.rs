@@ -9,6 +9,7 @@ pub mod email;
 pub mod fold;
 mod keystroke_analytics;
 pub mod leaderboard;
+mod payments;
 pub mod simulate;
 mod test_results;
 
@@ -18,6 +19,7 @@ pub static ROLES: &[&fold::Role] = &[
     &leaderboard::ROLE,
     &keystroke_analytics::ROLE,
     &achievements::ROLE,
+    &payments::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

@@ -21,7 +21,7 @@ mod units;
 mod value;
 
 pub use batch::{Cached, Changes, Entry, Fold, Progress};
-pub use cache::{Board, Document, Family, Form, Placing};
+pub use cache::{Board, Document, Family, Form, Gathered, Placing, object};
 pub use event::{
     Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id, other_id,
     write_event_id,

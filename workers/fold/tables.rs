@@ -120,11 +120,16 @@ impl Tables<'_> {
         match self.held(table, key_of(R::TABLE, &values))? {
             None => Ok(false),
             Some(held) if held.last() == values.last() => {
-                self.staged.push(Staged::Duplicate);
+                self.repeated();
                 Ok(true)
             }
             Some(_) => Err(Reject::new("same identity as an earlier event, with another body").into()),
         }
+    }
+
+    /// Says that this event was applied before, of a role that remembers identities in its own rows.
+    pub fn repeated(&mut self) {
+        self.staged.push(Staged::Duplicate);
     }
 
     /// Appends the history row of this event, which [`Tables::seen`] said is new.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use workers::fold::{Column, Kind, Role, Sort, Table};
+use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
 /// Rows of one statement, greatest first; a count of rows is cut into these.
 const SIZES: [usize; 7] = [1000, 300, 100, 30, 10, 3, 1];
@@ -104,6 +104,21 @@ fn after(key: &[Column]) -> String {
     alternatives.join(" OR ")
 }
 
+/// An owner's first rows, of the columns that its list shows; the owner is bound.
+pub fn newest(table: &Table, gathered: &Gathered) -> String {
+    let Gathered { owner, order, most, .. } = gathered;
+    let shown = names(&gathered.shown(table));
+    let order: Vec<String> = order.iter().map(|it| format!("{} DESC", quote(it))).collect();
+    format!("SELECT {shown} FROM {} WHERE {} = ? ORDER BY {} LIMIT {most}", quote(table.name), quote(owner), order.join(", "))
+}
+
+/// Owners in order, each once, so many at most: the first, or those after one that is bound.
+pub fn owners(table: &Table, gathered: &Gathered, (is_next, most): (bool, usize)) -> String {
+    let owner = quote(gathered.owner);
+    let after = if is_next { format!("WHERE {owner} > ? ") } else { String::new() };
+    format!("SELECT DISTINCT {owner} FROM {} {after}ORDER BY {owner} LIMIT {most}", quote(table.name))
+}
+
 /// The INSERT of a table's sort, for so many rows.
 fn write(table: &Table, rows: usize) -> String {
     let insert = format!("INSERT INTO {} ({}) VALUES {}", quote(table.name), names(table.columns), tuples(table.columns.len(), rows));
@@ -194,6 +209,15 @@ mod tests {
         let pages = Pages::of(table(Sort::State), 9);
         assert_eq!(pages.first, "SELECT `a`, `b`, `n` FROM `t` ORDER BY `a`, `b` LIMIT 9");
         assert_eq!(pages.next, "SELECT `a`, `b`, `n` FROM `t` WHERE (`a` > ?) OR (`a` = ? AND `b` > ?) ORDER BY `a`, `b` LIMIT 9");
+    }
+
+    #[test]
+    fn a_list_is_its_owners_first_rows() {
+        let gathered = Gathered { key: "", owner: "b", order: &["n", "a"], most: 3, columns: &["n", "b"], ttl_s: 1 };
+        let newest = newest(table(Sort::State), &gathered);
+        assert_eq!(newest, "SELECT `n`, `b` FROM `t` WHERE `b` = ? ORDER BY `n` DESC, `a` DESC LIMIT 3");
+        assert_eq!(owners(table(Sort::State), &gathered, (false, 9)), "SELECT DISTINCT `b` FROM `t` ORDER BY `b` LIMIT 9");
+        assert_eq!(owners(table(Sort::State), &gathered, (true, 9)), "SELECT DISTINCT `b` FROM `t` WHERE `b` > ? ORDER BY `b` LIMIT 9");
     }
 
     #[test]
