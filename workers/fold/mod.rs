@@ -7,6 +7,7 @@ mod cache;
 mod compat;
 pub mod drain;
 mod event;
+pub mod limit;
 mod memory;
 mod model;
 mod people;
