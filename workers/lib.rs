@@ -16,6 +16,7 @@ pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
     &achievements::ROLE,
+    &email::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

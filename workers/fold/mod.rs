@@ -32,7 +32,7 @@ pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
 pub use role::{Catalogue, Role};
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
-pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
+pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text, to_datum};
 pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};
 pub use units::{Day, END_OF_TIME, FIRST_TIME, Hundredths, Time, millis_of_seconds};
 pub use value::{Field, Json, Kind, Value};
