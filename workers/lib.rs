@@ -20,6 +20,7 @@ pub static ROLES: &[&fold::Role] = &[
     &keystroke_analytics::ROLE,
     &achievements::ROLE,
     &payments::ROLE,
+    &email::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];
