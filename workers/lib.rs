@@ -10,6 +10,8 @@ pub mod fold;
 mod keystroke_analytics;
 pub mod leaderboard;
 mod payments;
+#[cfg(test)]
+mod real_data;
 pub mod simulate;
 mod test_results;
 
