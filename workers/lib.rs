@@ -7,6 +7,7 @@ pub mod achievements;
 mod copy;
 pub mod email;
 pub mod fold;
+mod keystroke_analytics;
 pub mod leaderboard;
 mod payments;
 pub mod simulate;
@@ -16,8 +17,10 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &keystroke_analytics::ROLE,
     &achievements::ROLE,
     &payments::ROLE,
+    &email::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

@@ -10,6 +10,7 @@ mod events;
 mod figures;
 mod latency;
 mod limit;
+mod load;
 mod machine;
 mod mix;
 mod probe;

@@ -5,34 +5,29 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use fleet::{commands::Outcome, config::Config, fault::Fault, kafka::bulk::Bulk};
-use tokio::{task::JoinHandle, time::sleep};
-use workers::{ROLES, fold::Role, simulate::Plan};
+use fleet::{commands::Outcome, config::Config, fault::Fault};
+use tokio::time::sleep;
+use workers::{ROLES, fold::Role};
 
 use crate::{
     clock::Watch,
     drain::role_flag,
-    events::{self, Stream},
     figures::Figures,
-    latency::wait_for_lanes,
+    latency::{AGE, wait_for_lanes},
+    load::{self, Load, Steady},
     machine::{Servers, Usage},
     scrape::Scrape,
     stage::Stage,
     worker::Worker,
 };
 
-/// From a record's Kafka timestamp until it is visible.
-const AGE: &str = "fleet_record_age_seconds";
 /// What is left out at the beginning of a trial.
 const WARM: Duration = Duration::from_secs(3);
-/// Rates that a single process must hold, where that is less than the role's.
-const OF_A_PROCESS: [(&str, u32); 1] = [("keystroke-analytics", 300)];
 /// Shares that are tried differ by at least so much.
 const FINEST: f64 = 0.03;
 /// The goal for all roles on two cores.
@@ -140,7 +135,11 @@ impl Mix<'_> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut loads = Vec::new();
         for stage in &self.stages {
-            loads.push(self.load(stage, share, &stop).await?);
+            // Another seed each time: the same events again would be duplicates.
+            let seed = self.args.seed.wrapping_mul(1_000).wrapping_add(self.trials);
+            let rate = (f64::from(load::rate_of_a_process(stage.role)) * share).max(1.0);
+            let seconds = f64::from(self.args.seconds) + 4.0 * WARM.as_secs_f64();
+            loads.push(Load::start(stage, Steady { rate, seconds, users: self.args.users, seed }, &stop).await?);
         }
         sleep(WARM).await;
         let (before, used) = (self.worker.scrape().await, Usage::now(&[self.worker.pid], &self.servers));
@@ -150,7 +149,7 @@ impl Mix<'_> {
         let rates: Vec<f64> = loads.iter().zip(sent).map(|(load, then)| (load.sent() - then) as f64 / used.seconds).collect();
         stop.store(true, Ordering::Relaxed);
         for load in loads {
-            load.producing.await.map_err(Fault::fatal)??;
+            load.end().await?;
         }
         // What came too late to be measured is measured too: a share that only lags behind does not hold.
         self.await_end().await?;
@@ -161,23 +160,6 @@ impl Mix<'_> {
         let others = [("the worker".to_owned(), used.workers), ("what makes and sends events".to_owned(), used.own)];
         let cpu = others.into_iter().chain(servers).chain([("everything else".to_owned(), used.others)]);
         Ok(Trial { share, roles, cpu: cpu.map(|(name, it)| (name, it / used.seconds)).collect() })
-    }
-
-    /// A steady stream of a role's events at a share of its rate.
-    async fn load(&self, stage: &Stage, share: f64, stop: &Arc<AtomicBool>) -> Result<Load, Fault> {
-        let role = stage.role;
-        let rate = OF_A_PROCESS.iter().find(|it| it.0 == role.name).map_or(role.topic.rate, |it| it.1);
-        let rate = (f64::from(rate) * share).max(1.0);
-        let seconds = f64::from(self.args.seconds) + 4.0 * WARM.as_secs_f64();
-        let (events, span_ms) = ((rate * seconds).ceil() as u64, (seconds * 1000.0) as i64);
-        // Another seed each time: the same events again would be duplicates.
-        let seed = self.args.seed.wrapping_mul(1_000).wrapping_add(self.trials);
-        let plan = Plan { users: self.args.users, events, seed, start: events::now(), span_ms };
-        let bulk = Bulk::open(&stage.config, &stage.registry, role.topic).await?;
-        let (stream, stop, sent) = (events::of(role, plan)?, Arc::clone(stop), Arc::new(AtomicU64::new(0)));
-        let count = Arc::clone(&sent);
-        let producing = tokio::task::spawn_blocking(move || send(&bulk, stream, rate, (&stop, &count)));
-        Ok(Load { sent, producing })
     }
 
     async fn await_end(&mut self) -> Result<(), Fault> {
@@ -191,30 +173,4 @@ impl Mix<'_> {
         }
         Ok(())
     }
-}
-
-struct Load {
-    sent: Arc<AtomicU64>,
-    producing: JoinHandle<Result<(), Fault>>,
-}
-
-impl Load {
-    fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-}
-
-/// Sends a stream at a rate until it ends or is told to.
-fn send(bulk: &Bulk, stream: Stream, rate: f64, (stop, sent): (&AtomicBool, &AtomicU64)) -> Result<(), Fault> {
-    let started = Instant::now();
-    for (number, event) in stream.enumerate() {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let due = started + Duration::from_secs_f64(number as f64 / rate);
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        events::send(bulk, &event)?;
-        sent.fetch_add(1, Ordering::Relaxed);
-    }
-    bulk.finish()
 }

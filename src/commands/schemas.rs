@@ -2,6 +2,10 @@
 //!
 //! It checks here what the registry checks too, and more strictly: events are decoded without Avro's resolution.
 
+mod asyncapi;
+mod docs;
+mod fields;
+
 use clap::Subcommand;
 use serde::Serialize;
 use workers::fold::{Topic, plain};
@@ -23,6 +27,8 @@ pub enum Args {
     Check,
     /// Set each subject to BACKWARD_TRANSITIVE and register its schema
     Register,
+    /// Print what producers must know of each topic: fields with their bounds, key, partitioner, subject, an example
+    Docs(docs::Args),
 }
 
 /// A schema as it stands.
@@ -39,11 +45,26 @@ struct Line {
     trouble: Vec<String>,
 }
 
-/// Checks every schema, and with `register` registers it.
+/// Checks every schema, and with `register` registers it; or prints the contract.
 ///
 /// # Errors
 /// A registry that does not answer.
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
+    match args {
+        Args::Check => compare(config, Task::Check).await,
+        Args::Register => compare(config, Task::Register).await,
+        Args::Docs(args) => docs::run(config, &args),
+    }
+}
+
+/// What to do about a schema that is not registered.
+#[derive(Clone, Copy)]
+enum Task {
+    Check,
+    Register,
+}
+
+async fn compare(config: &Config, task: Task) -> Result<Outcome, Fault> {
     let api = Api::new(&config.registry)?;
     let mut lines = Vec::new();
     for topic in workers::topics() {
@@ -58,10 +79,10 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
             trouble: check(topic, &versions),
             subject,
         };
-        match args {
-            Args::Check => judge_registered(&mut line),
-            Args::Register if line.trouble.is_empty() => register(&api, topic, &mut line).await?,
-            Args::Register => {}
+        match task {
+            Task::Check => judge_registered(&mut line),
+            Task::Register if line.trouble.is_empty() => register(&api, topic, &mut line).await?,
+            Task::Register => {}
         }
         lines.push(line);
     }

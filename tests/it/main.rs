@@ -10,6 +10,7 @@ mod support;
 mod boards;
 mod commit;
 mod crash;
+mod every_role;
 mod life;
 mod poison;
 mod restored;

@@ -73,7 +73,7 @@ pub struct Cached {
 pub enum Progress {
     /// Every record is applied or refused.
     Done,
-    /// These rows must be held before it goes on; each is named once.
+    /// These rows must be held before it goes on; each is named once. A batch may miss more after them.
     Missing(Vec<Missing>),
     /// The lane's memory is full: flush what is applied, and go on with the rest in the next batch.
     Full,
@@ -135,7 +135,7 @@ impl Fold {
 
     /// Holds a row as the database has it, `None` for an absent one.
     pub fn hold(&mut self, missing: Missing, row: Option<Values>) {
-        self.memory.hold(missing.table, missing.key, row);
+        self.memory.load(missing.table, missing.key, row);
     }
 
     /// The changes of the records done so far. The batch is over with [`Fold::settle`] or [`Fold::undo`].
@@ -190,10 +190,14 @@ impl Fold {
         verdict
     }
 
-    /// The keys that the records not yet done would miss, after the first. Nothing they ask for is kept.
+    /// The keys that the records not yet done would miss, after the first: those of the next record, and of as many more as there is
+    /// room for. Nothing they ask for is kept.
     fn probe(&mut self, batch: &[Entry], first: Missing) -> Vec<Missing> {
         let mut missing = vec![first];
-        for entry in batch.get(self.done..).unwrap_or_default() {
+        for (ahead, entry) in batch.get(self.done..).unwrap_or_default().iter().enumerate() {
+            if ahead > 0 && !self.memory.has_room(missing.len()) {
+                break;
+            }
             // What a probe refuses may be right once the rows are there: the verdict is advance's.
             let _ = self.apply(entry, Some(&mut missing));
         }

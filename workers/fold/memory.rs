@@ -27,8 +27,12 @@ pub(crate) struct Memory {
     shelves: Vec<Shelf>,
     young_bytes: usize,
     limit: usize,
+    /// Rows loaded so far and their bytes: what the next ones will weigh, about.
+    loaded: (usize, usize),
 }
 
+/// Rows of a first look-up, before any tells how much rows weigh.
+const FIRST_LOOK: usize = 300;
 const ENTRY: usize = 96;
 
 fn size(key: &[Value], row: &Held) -> usize {
@@ -39,7 +43,7 @@ fn size(key: &[Value], row: &Held) -> usize {
 impl Memory {
     /// Memory for so many tables, of about `limit` bytes.
     pub(crate) fn new(tables: usize, limit: usize) -> Self {
-        Self { shelves: (0..tables).map(|_| Shelf::default()).collect(), young_bytes: 0, limit }
+        Self { shelves: (0..tables).map(|_| Shelf::default()).collect(), young_bytes: 0, limit, loaded: (0, 0) }
     }
 
     /// The row under a key: `None` if it is not held.
@@ -52,6 +56,22 @@ impl Memory {
         self.young_bytes += size(&key, &held);
         shelf.young.insert(key, held.clone());
         Some(held)
+    }
+
+    /// Holds a row that was looked up.
+    pub(crate) fn load(&mut self, table: usize, key: Key, row: Held) {
+        self.loaded.0 += 1;
+        self.loaded.1 = self.loaded.1.saturating_add(size(&key, &row));
+        self.hold(table, key, row);
+    }
+
+    /// Whether there is room for so many rows more, if they are like those loaded so far.
+    pub(crate) fn has_room(&self, rows: usize) -> bool {
+        let (count, bytes) = self.loaded;
+        match bytes.checked_div(count) {
+            None => rows <= FIRST_LOOK,
+            Some(mean) => rows.saturating_mul(mean) <= self.limit.saturating_sub(self.young_bytes),
+        }
     }
 
     /// Holds a row as it stands in the database.
@@ -156,6 +176,22 @@ mod tests {
         assert_eq!(memory.get(0, &key(0)), Some(row(0)), "touched by every batch");
         assert_eq!(memory.get(0, &key(1)), None, "not touched again");
         assert!(memory.rows(0).count() < 50);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_rows_as_those_before_weighed() {
+        let mut memory = Memory::new(1, 20_000);
+        assert!(memory.has_room(300) && !memory.has_room(301), "before any is known");
+        for n in 0..10 {
+            memory.load(0, key(n), row(n));
+        }
+        let weight = memory.young_bytes / 10;
+        let room = (20_000 - 10 * weight) / weight;
+        assert!(memory.has_room(room) && !memory.has_room(room + 1));
+        for n in 10..200 {
+            memory.load(0, key(n), row(n));
+        }
+        assert!(memory.has_room(0) && !memory.has_room(1), "it is full");
     }
 
     #[test]

@@ -190,12 +190,7 @@ impl Tables<'_> {
             return Ok(());
         }
         let (key, event) = make(self.derived_id(name));
-        let mut config = SerializerConfig::new(topic.codec()?);
-        let datum = serde_avro_fast::to_datum_vec(&event, &mut config)
-            .map_err(|_| Reject::new(format!("derived event {name} does not fit the schema of {}", topic.name)))?;
-        if datum.len() > MAX_EMIT {
-            return Err(Reject::new(format!("derived event {name} is larger than {MAX_EMIT} bytes")).into());
-        }
+        let datum = to_datum(name, topic, &event)?;
         self.staged.push(Staged::Emit(Emit { topic: place, key, datum }));
         Ok(())
     }
@@ -259,6 +254,20 @@ fn undeclared(name: &str) -> Stop {
 
 fn key_of(table: &Table, values: &[Value]) -> Key {
     values.get(..table.key).unwrap_or(values).into()
+}
+
+/// The datum of an event that fleet makes; `name` stands for it in the reason.
+///
+/// # Errors
+/// It is larger than [`MAX_EMIT`], or does not fit its topic's schema.
+pub fn to_datum<E: Serialize>(name: &str, topic: &'static Topic, event: &E) -> Result<Vec<u8>, Reject> {
+    let mut config = SerializerConfig::new(topic.codec()?);
+    let datum = serde_avro_fast::to_datum_vec(event, &mut config)
+        .map_err(|_| Reject::new(format!("derived event {name} does not fit the schema of {}", topic.name)))?;
+    if datum.len() > MAX_EMIT {
+        return Err(Reject::new(format!("derived event {name} is larger than {MAX_EMIT} bytes")));
+    }
+    Ok(datum)
 }
 
 /// A key column's text, as it stands in a Kafka key or a Redis key.

@@ -4,6 +4,7 @@
 
 mod achievements;
 mod crowd;
+mod keystrokes;
 mod leaderboard;
 mod pace;
 mod payments;
@@ -53,6 +54,7 @@ const TOPICS: &[(&str, Tell, &str)] = &[
     ("test-results", test_results::tell, test_results::ABOUT),
     ("leaderboard-updates", leaderboard::tell, leaderboard::ABOUT),
     ("achievement-events", achievements::tell, achievements::ABOUT),
+    ("keystroke-analytics", keystrokes::tell, keystrokes::ABOUT),
 ];
 
 /// A stream that is no typing: its events by a plan, for a topic's schema.

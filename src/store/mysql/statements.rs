@@ -71,7 +71,8 @@ pub fn whole(table: &Table) -> String {
     format!("SELECT {} FROM {}", names(table.columns), quote(table.name))
 }
 
-const MAX_ROWS: usize = SIZES[0];
+/// Rows of one statement at most.
+pub const MAX_ROWS: usize = SIZES[0];
 
 /// The statements that read a whole table in the order of its key, a page at a time.
 #[derive(Debug)]
