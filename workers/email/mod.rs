@@ -33,6 +33,7 @@ pub static ROLE: Role = Role {
     caches: &[],
     emits: &[&TOPIC],
     drains: &[&drain::DRAIN],
+    catalogues: &[],
     counts: &[],
 };
 

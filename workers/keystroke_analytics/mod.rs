@@ -46,6 +46,8 @@ pub static ROLE: Role = Role {
     caches: &[&insights::FAMILY],
     emits: &[],
     counts: &[],
+    drains: &[],
+    catalogues: &[],
 };
 
 /// The fold: what one session changes.
