@@ -12,6 +12,7 @@ mod commit;
 mod crash;
 mod every_role;
 mod life;
+mod payments;
 mod poison;
 mod restored;
 mod same_tables;

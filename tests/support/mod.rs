@@ -20,4 +20,4 @@ pub mod world;
 pub use seed::Seed;
 pub use wait::{soon, wait_until};
 pub use worker::Worker;
-pub use world::{World, boards, results};
+pub use world::{World, boards, payments, results};

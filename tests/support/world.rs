@@ -241,6 +241,11 @@ pub fn boards() -> &'static Role {
     role("leaderboard")
 }
 
+/// The role whose lists gather rows of several lanes.
+pub fn payments() -> &'static Role {
+    role("payments")
+}
+
 fn role(name: &str) -> &'static Role {
     ROLES.iter().copied().find(|it| it.name == name).unwrap_or_else(|| panic!("there is no role {name}"))
 }

@@ -17,7 +17,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use event::PaymentEvent;
+pub use event::{Body, Outcome, PaymentEvent};
 use facts::{Fact, Facts};
 use rows::{Dispute, LedgerEntry, Payment, Quarantined, Refund, RevenueDay};
 use standing::{Key, Standing, sum};

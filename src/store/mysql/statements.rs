@@ -52,7 +52,7 @@ impl Statements {
         let keys = table.key;
         Self {
             write: Shape::new(table.columns.len(), MAX_ROWS, |rows| write(table, rows)),
-            delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), key_in(table, rows))),
+            delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), keys_one_by_one(table, rows))),
             read: Shape::new(keys, MOST_KEYS, |rows| {
                 format!("SELECT {} FROM {} WHERE {}", names(&read_columns), quote(table.name), key_in(table, rows))
             }),
@@ -140,6 +140,14 @@ fn key_in(table: &Table, rows: usize) -> String {
     format!("({}) IN ({})", names(table.key_columns()), vec![tuple; rows].join(","))
 }
 
+/// The keys of so many rows as alternatives. MySQL 9.7 cannot prepare a DELETE that compares tuples with a DATE or DATETIME in them:
+/// it reads the parameters before there are any (error 1292).
+fn keys_one_by_one(table: &Table, rows: usize) -> String {
+    let columns: Vec<String> = table.key_columns().iter().map(|it| format!("{} = ?", quote(it.name))).collect();
+    let key = format!("({})", columns.join(" AND "));
+    vec![key; rows].join(" OR ")
+}
+
 /// A key column's parameter. Without the cast MySQL 9.7 finds no row at all the first time that a prepared statement is
 /// executed which compares tuples with a DATE or DATETIME in them.
 fn key_parameter(kind: Kind) -> &'static str {
@@ -221,11 +229,13 @@ mod tests {
     }
 
     #[test]
-    fn times_in_keys_are_cast() {
+    fn times_in_keys_are_cast_in_look_ups_and_stand_alone_in_deletes() {
         let columns = Box::leak(Box::new([column("a"), Column { name: "at", kind: Kind::Time, nullable: false }]));
         let table = Box::leak(Box::new(Table { name: "t", sort: Sort::State, key: 2, columns }));
         let statements = Statements::of(table);
-        assert_eq!(statements.delete.at_most(1).unwrap().1, "DELETE FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
+        let (read, delete) = (statements.read.at_most(1).unwrap().1, statements.delete.at_most(3).unwrap().1);
+        assert_eq!(read, "SELECT `a`, `at` FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
+        assert_eq!(delete, "DELETE FROM `t` WHERE (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?)");
     }
 
     #[test]

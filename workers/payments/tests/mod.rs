@@ -10,11 +10,7 @@ mod whole;
 
 use uuid::Uuid;
 
-use super::{
-    event::{Body, Outcome},
-    rows::*,
-    *,
-};
+use super::{rows::*, *};
 use crate::fold::{Changes, Entry, Fold, Model, Presume, Progress, Time};
 
 /// 2024-05-13T12:00:00Z.
