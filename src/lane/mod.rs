@@ -4,6 +4,7 @@
 
 mod breaker;
 mod claim;
+mod held;
 mod intake;
 mod outside;
 mod work;
@@ -22,6 +23,8 @@ use tokio::{
     time::sleep,
 };
 use workers::fold::{Emit, Role, envelope};
+
+pub use held::Held;
 
 use crate::{
     config,
@@ -75,6 +78,8 @@ pub struct Context {
     pub admin: Admin,
     /// Flushes at once: more than the database has cores only adds latency.
     pub slots: Arc<Semaphore>,
+    /// The lanes claimed here.
+    pub held: Held,
     /// What is set.
     pub settings: Settings,
     /// When trouble with the caches was last told.
@@ -248,7 +253,9 @@ impl Lane {
             let end = match self.claim().await {
                 Ok(claimed) => {
                     retry.reset();
-                    work::Work::new(&mut self, claimed).run().await
+                    let end = work::Work::new(&mut self, claimed).run().await;
+                    self.context.held.forget(self.partition);
+                    end
                 }
                 Err(end) => end,
             };

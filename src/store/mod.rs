@@ -8,4 +8,5 @@ pub mod letters;
 pub mod migrations;
 pub mod mysql;
 pub mod positions;
+pub mod queue;
 pub mod redis;

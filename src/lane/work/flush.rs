@@ -87,6 +87,7 @@ impl Work<'_> {
 
     pub(super) fn flushed(&mut self, next: i64) {
         self.next = next;
+        self.context.held.note(self.lane.partition, self.token, next);
         self.lane.consumer.commit(self.lane.partition, next);
         self.lane.progress(next, self.intake.oldest());
         self.context.metrics.records_skipped.inc_by(std::mem::take(&mut self.intake.repeated));

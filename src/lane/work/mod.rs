@@ -81,6 +81,7 @@ impl<'l> Work<'l> {
         let settings = &context.settings;
         let (token, epoch, next) = (claimed.token, claimed.epoch, claimed.next);
         let now = Instant::now();
+        context.held.note(lane.partition, token, next);
         Self {
             fold: Fold::new(context.role, lane.partition, Presume::New, settings.lane_memory),
             outside: Outside::start(&context, (lane.partition, token), next, std::mem::take(&mut claimed.behind)),
