@@ -89,6 +89,14 @@ impl Tables<'_> {
         row.map(|values| R::from_values(&values).ok_or_else(|| damaged().into())).transpose()
     }
 
+    /// Says that the event asks for no further row: a probe, which finds out which it asks for, goes no further than this.
+    ///
+    /// # Errors
+    /// That it is a probe; what an event is probed for is never its verdict.
+    pub fn no_more_rows(&self) -> Result<(), Stop> {
+        if self.probe.is_some() { Err(Reject::new("").into()) } else { Ok(()) }
+    }
+
     /// Sets a row, in full.
     ///
     /// # Errors
