@@ -5,5 +5,6 @@ pub mod ledger;
 pub mod letters;
 pub mod migrations;
 pub mod mysql;
+pub mod pending;
 pub mod positions;
 pub mod redis;

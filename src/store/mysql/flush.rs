@@ -79,6 +79,8 @@ pub struct Flush<'a> {
 /// How long the steps of a flush took, and what it wrote.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Took {
+    /// Until there was a connection.
+    pub wait: Duration,
     /// BEGIN and the ledger's compare-and-set.
     pub fence: Duration,
     /// The rows.
@@ -100,9 +102,11 @@ impl Flush<'_> {
     /// # Errors
     /// [`Failure`]: nothing of it landed, except where that says it is unknown.
     pub async fn commit(&self, pool: &MySqlPool) -> Result<Took, Failure> {
+        let started = Instant::now();
         let mut connection = acquire(pool).await?;
+        let wait = started.elapsed();
         let outcome = timeout(DEADLINE, self.transaction(&mut connection)).await;
-        let Ok(outcome) = outcome else {
+        let Ok(outcome) = outcome.map(|it| it.map(|took| Took { wait, ..took })) else {
             discard(connection);
             return Err(Failure::Unknown);
         };
@@ -177,9 +181,6 @@ impl Flush<'_> {
     }
 }
 
-/// Bytes of a value on the wire, about: room made at once is not moved again and again.
-const VALUE: usize = 16;
-
 /// A row or a key, as values in the order of columns.
 trait AsValues {
     fn values(&self) -> &[Value];
@@ -202,8 +203,8 @@ async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, colu
         let (now, later) = rest.split_at(size);
         rest = later;
         let mut arguments = MySqlArguments::default();
-        let values = size * columns.len();
-        arguments.reserve(values, values * VALUE);
+        let room = now.iter().flat_map(|it| it.values()).map(values::room).sum();
+        arguments.reserve(size * columns.len(), room);
         for row in now {
             for (column, value) in columns.iter().zip(row.values()) {
                 values::bind(&mut arguments, column, value)?;
