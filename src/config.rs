@@ -21,7 +21,7 @@ const WORKERS: &str = "Workers";
 const TELLING: &str = "Telling";
 
 const REGISTRY_URL: &str = "http://127.0.0.1:29092/apis/ccompat/v7";
-const MYSQL_URL: &str = "mysql://root@127.0.0.1:29093/fleet";
+const MYSQL_URL: &str = "mysql://root@127.0.0.1:29093/fleet?ssl-mode=disabled";
 const REDIS_URL: &str = "redis://127.0.0.1:29094/0";
 
 /// The least that brokers allow as they come: what a dead worker costs.
