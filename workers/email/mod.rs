@@ -34,7 +34,6 @@ pub static ROLE: Role = Role {
     emits: &[&TOPIC],
     catalogues: &[],
     drains: &[&drain::DRAIN],
-    catalogues: &[],
     counts: &[],
 };
 
