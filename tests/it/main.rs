@@ -15,6 +15,7 @@ mod every_role;
 mod life;
 mod mail;
 mod mail_once;
+mod mail_safety;
 mod payments;
 mod poison;
 mod restored;
