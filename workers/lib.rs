@@ -10,6 +10,9 @@ pub mod fold;
 mod keystroke_analytics;
 pub mod leaderboard;
 mod payments;
+#[cfg(test)]
+#[path = "tests/support/real_data.rs"]
+mod real_data;
 pub mod simulate;
 mod test_results;
 

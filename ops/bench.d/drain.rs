@@ -165,6 +165,8 @@ impl Drained {
         figures.add("rows written", "", self.rows()).beside(limit.rows as f64);
         figures.add("rows that the database was sent", "", self.touched);
         figures.add("records a flush", "", self.batch() as f64);
+        let again = self.scrape.sum("fleet_store_errors_total", "store=\"mysql\"");
+        figures.add("flushes tried again, statements of plain clients sent again", "", again).beside(limit.again);
         let cpu = figures.add("worker CPU per million events", "s", spent.workers * per_million);
         goals.map(|it| cpu.at_most(it.cpu));
         for name in ["mysql", "kafka", "redis"] {

@@ -21,7 +21,7 @@ pub struct Database {
 
 impl Database {
     pub async fn create() -> Self {
-        let url = std::env::var("FLEET_MYSQL_URL").unwrap_or_else(|_| "mysql://root@127.0.0.1:29093/fleet".to_owned());
+        let url = std::env::var("FLEET_MYSQL_URL").unwrap_or_else(|_| "mysql://root@127.0.0.1:29093/fleet?ssl-mode=disabled".to_owned());
         let name = format!("fleet_redis_{:08x}", rand::random::<u32>());
         on(&url, &format!("CREATE DATABASE {name}")).await;
         let (server, _) = url.rsplit_once('/').unwrap();

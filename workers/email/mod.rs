@@ -32,8 +32,8 @@ pub static ROLE: Role = Role {
     tables: &[EmailHistory::TABLE, EmailContact::TABLE, EmailMessage::TABLE, EmailSuppression::TABLE, EmailDay::TABLE, EmailOutbox::TABLE],
     caches: &[],
     emits: &[&TOPIC],
-    drains: &[&drain::DRAIN],
     catalogues: &[],
+    drains: &[&drain::DRAIN],
     counts: &[],
 };
 

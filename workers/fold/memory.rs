@@ -36,8 +36,15 @@ const FIRST_LOOK: usize = 300;
 const ENTRY: usize = 96;
 
 fn size(key: &[Value], row: &Held) -> usize {
-    let values = key.iter().chain(row.iter().flat_map(|it| it.iter()));
-    ENTRY + values.map(Value::size).sum::<usize>()
+    ENTRY + size_of_values(key) + size_of_row(row)
+}
+
+fn size_of_row(row: &Held) -> usize {
+    row.as_ref().map_or(0, |it| size_of_values(it))
+}
+
+fn size_of_values(values: &[Value]) -> usize {
+    values.iter().map(Value::size).sum()
 }
 
 impl Memory {
@@ -77,17 +84,18 @@ impl Memory {
     /// Holds a row as it stands in the database.
     pub(crate) fn hold(&mut self, table: usize, key: Key, row: Held) {
         let Some(shelf) = self.shelves.get_mut(table) else { return };
-        self.young_bytes += size(&key, &row);
-        if let Some(previous) = shelf.young.insert(key.clone(), row) {
-            self.young_bytes = self.young_bytes.saturating_sub(size(&key, &previous));
-        }
+        let (of_key, of_row) = (ENTRY + size_of_values(&key), size_of_row(&row));
+        let replaced = shelf.young.insert(key, row).map_or(0, |it| of_key + size_of_row(&it));
+        self.young_bytes = (self.young_bytes + of_key + of_row).saturating_sub(replaced);
     }
 
     /// Changes a row; [`Memory::undo`] takes it back.
     pub(crate) fn change(&mut self, table: usize, key: Key, row: Held) {
         let before = self.get(table, &key);
-        if let Some(shelf) = self.shelves.get_mut(table) {
-            shelf.before.entry(key.clone()).or_insert(before);
+        if let Some(shelf) = self.shelves.get_mut(table)
+            && !shelf.before.contains_key(&key)
+        {
+            shelf.before.insert(key.clone(), before);
         }
         self.hold(table, key, row);
     }

@@ -4,6 +4,7 @@
 
 mod achievements;
 mod crowd;
+mod email;
 mod keystrokes;
 mod leaderboard;
 mod pace;
@@ -61,8 +62,10 @@ const TOPICS: &[(&str, Tell, &str)] = &[
 type Make = fn(Plan, &'static Schema) -> Box<dyn Iterator<Item = Simulated> + Send>;
 
 /// The other topics that can be made up: their streams, and what is said of the figures.
-const OTHERS: &[(&str, Make, &str)] =
-    &[("payment-events", |plan, schema| Box::new(payments::Payments::new(plan, schema)), payments::ABOUT)];
+const OTHERS: &[(&str, Make, &str)] = &[
+    ("payment-events", |plan, schema| Box::new(payments::Payments::new(plan, schema)), payments::ABOUT),
+    ("email-send", |plan, schema| Box::new(email::Mails::new(plan, schema)), email::ABOUT),
+];
 
 /// The events of a topic by a plan, in the order in which to produce them; `None` for a topic that cannot be made up.
 pub fn stream(topic: &'static Topic, plan: Plan) -> Option<Box<dyn Iterator<Item = Simulated> + Send>> {

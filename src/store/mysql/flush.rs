@@ -79,6 +79,8 @@ pub struct Flush<'a> {
 /// How long the steps of a flush took, and what it wrote.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Took {
+    /// Until there was a connection.
+    pub wait: Duration,
     /// BEGIN and the ledger's compare-and-set.
     pub fence: Duration,
     /// The rows.
@@ -100,9 +102,11 @@ impl Flush<'_> {
     /// # Errors
     /// [`Failure`]: nothing of it landed, except where that says it is unknown.
     pub async fn commit(&self, pool: &MySqlPool) -> Result<Took, Failure> {
+        let started = Instant::now();
         let mut connection = acquire(pool).await?;
+        let wait = started.elapsed();
         let outcome = timeout(DEADLINE, self.transaction(&mut connection)).await;
-        let Ok(outcome) = outcome else {
+        let Ok(outcome) = outcome.map(|it| it.map(|took| Took { wait, ..took })) else {
             discard(connection);
             return Err(Failure::Unknown);
         };
@@ -177,8 +181,6 @@ impl Flush<'_> {
     }
 }
 
-/// Bytes of a value on the wire, about, but for its text: room made at once is not moved again and again.
-const VALUE: usize = 16;
 /// Bytes of one statement, about, unless it is of one row: far below `max_allowed_packet`.
 const MOST_BYTES: usize = 4 << 20;
 
@@ -204,8 +206,8 @@ async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, colu
         let (now, later) = rest.split_at(size);
         rest = later;
         let mut arguments = MySqlArguments::default();
-        let values = size * columns.len();
-        arguments.reserve(values, values * VALUE);
+        let room = now.iter().flat_map(|it| it.values()).map(values::room).sum();
+        arguments.reserve(size * columns.len(), room);
         for row in now {
             for (column, value) in columns.iter().zip(row.values()) {
                 values::bind(&mut arguments, column, value)?;
@@ -218,7 +220,7 @@ async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, colu
 
 /// How many of these rows, at least one if there is any, one statement may carry by their bytes.
 fn fitting<R: AsValues>(rows: &[R]) -> usize {
-    let bytes = |row: &R| row.values().iter().map(|it| VALUE + if let Value::Text(text) = it { text.len() } else { 0 }).sum::<usize>();
+    let bytes = |row: &R| row.values().iter().map(values::room).sum::<usize>();
     let mut left = MOST_BYTES;
     let fit = rows.iter().take(MAX_ROWS).take_while(|row| {
         let bytes = bytes(row);

@@ -2,9 +2,7 @@
 //!
 //! The data stays outside the project. Where it is absent, one line says what was not checked.
 
-#![expect(clippy::disallowed_methods, reason = "the real data lies outside the tree")]
-
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use super::{
     reference::{Figures, of_digraphs, of_keys, of_session},
@@ -12,25 +10,14 @@ use super::{
 };
 use crate::{
     fold::{Hundredths, derived_id},
-    simulate,
+    real_data, simulate,
 };
-
-/// A file of the data for tests. One of them is in Latin-1, whose bytes are the first 256 characters.
-fn shared(path: &str) -> Option<String> {
-    let folder =
-        std::env::var_os("FLEET_SHARED").map_or_else(|| [env!("CARGO_MANIFEST_DIR"), "../../shared/data"].iter().collect(), PathBuf::from);
-    let bytes = std::fs::read(folder.join("aalto136m").join(path)).ok();
-    if bytes.is_none() {
-        println!("not checked, for want of the file {path}: {}", std::thread::current().name().unwrap_or_default());
-    }
-    bytes.map(|it| String::from_utf8(it).unwrap_or_else(|bad| bad.into_bytes().into_iter().map(char::from).collect()))
-}
 
 const PARTICIPANTS: [&str; 6] = ["5", "103", "100001", "100003", "100122", "110677"];
 
 /// The sessions of a participant's file, one a sentence. Lines that are torn are no lines.
 fn sessions(path: &str) -> Option<Vec<Json>> {
-    let text = shared(path)?;
+    let text = real_data::text(&format!("aalto136m/{path}"))?;
     let mut sections: BTreeMap<i64, Vec<Vec<&str>>> = BTreeMap::new();
     for line in text.lines().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
@@ -138,7 +125,7 @@ fn a_file_appended_twice_and_torn_gives_the_figures_of_the_whole_one() {
     let Some(torn) = sessions("fixtures/duplicated_torn_participant_5.txt") else { return };
     let Some(whole) = sessions("raw/5_keystrokes.txt") else { return };
     let presses = |sessions: &[Json]| sessions.iter().map(|it| it["keys"].as_array().unwrap().len()).sum::<usize>();
-    assert_eq!((presses(&whole), presses(&torn)), (630, 1_257));
+    assert_eq!((presses(&whole), presses(&torn)), (630, 1_258));
     let both = [torn, whole].map(|it| played(&records(&it)).model().dump());
     assert_eq!(both[0], both[1]);
 }

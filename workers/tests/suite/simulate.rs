@@ -10,22 +10,22 @@ use workers::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-const START: Time = Time(1_715_592_600_000);
-const DAY_MS: i64 = 86_400_000;
+pub const START: Time = Time(1_715_592_600_000);
+pub const DAY_MS: i64 = 86_400_000;
 
-fn topic(name: &str) -> &'static Topic {
+pub fn topic(name: &str) -> &'static Topic {
     topics().into_iter().find(|it| it.name == name).unwrap()
 }
 
-fn plan(events: u64, seed: u64) -> Plan {
+pub fn plan(events: u64, seed: u64) -> Plan {
     Plan { users: 1_000, events, seed, start: START, span_ms: 7 * DAY_MS }
 }
 
-fn events(name: &str, plan: Plan) -> Vec<Simulated> {
+pub fn events(name: &str, plan: Plan) -> Vec<Simulated> {
     stream(topic(name), plan).unwrap().collect()
 }
 
-fn hash(events: &[Simulated]) -> u64 {
+pub fn hash(events: &[Simulated]) -> u64 {
     let mut hash = Xxh3::new();
     for event in events {
         hash.update(event.key.as_bytes());
@@ -129,7 +129,7 @@ fn facts_of(facts: &Topic) -> impl Iterator<Item = String> {
     facts.examples.lines().map(move |it| parse(it)["fact"].as_str().unwrap().to_owned())
 }
 
-fn record(topic: &Topic, event: Simulated) -> Record {
+pub fn record(topic: &Topic, event: Simulated) -> Record {
     Record::of(topic, &PlainEvent { key: event.key, datum: event.datum, occurred_at: event.occurred_at })
 }
 
