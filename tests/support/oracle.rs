@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use workers::fold::{Play, Record, Role, Time, Topic, Value, plain};
+use workers::fold::{Play, Record, Role, Sort, Time, Topic, Value, plain};
 
 use super::{
     World,
@@ -57,6 +57,8 @@ impl Oracle {
     pub fn assert(&self, world: &World) {
         for (table, expected) in self.role.tables.iter().zip(&self.tables) {
             let (mut found, mut expected) = (world.database.values(table), expected.clone());
+            // Steps that came to nothing leave a row, which is as good as none.
+            found.retain(|row| table.sort != Sort::Counter || row[table.key..].iter().any(|it| *it != Value::Long(0)));
             found.sort_unstable();
             expected.sort_unstable();
             let wrong = found.iter().zip(&expected).find(|(one, other)| one != other);

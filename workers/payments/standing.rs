@@ -38,9 +38,12 @@ pub struct Standing {
     pub disputes: Vec<Dispute>,
     pub quarantine: Vec<Quarantined>,
     pub entries: Vec<LedgerEntry>,
-    /// Its share of each day's gross, refunds and disputes, by day and currency.
-    pub revenue: BTreeMap<(Day, Arc<str>), [i64; 3]>,
+    /// Its share of each day's revenue.
+    pub revenue: Revenue,
 }
+
+/// Gross, refunds and disputes by day and currency.
+pub type Revenue = BTreeMap<(Day, Arc<str>), [i64; 3]>;
 
 /// What is judged of a payment's events on the way.
 #[derive(Default)]
@@ -80,8 +83,8 @@ impl Standing {
         let authorised = first_amount(&own, authorised, &mut judgement);
         let capture = capture(&own, authorised.or(amount), &mut judgement);
         let refunds = refunds::judge(&own, key, capture, &mut judgement)?;
-        let is_captured = if capture.is_some() { Captured::Yes } else { Captured::No };
-        let disputes = disputes::judge(&own, key, is_captured, &mut judgement)?;
+        let captured = if capture.is_some() { Captured::Yes } else { Captured::No };
+        let disputes = disputes::judge(&own, key, captured, &mut judgement)?;
         let payment = Payment {
             amount: amount.map(|it| it.1),
             authorised: authorised.map(|it| it.1),
@@ -93,7 +96,7 @@ impl Standing {
             disputed: disputes.disputed,
             facts: facts.json()?,
             last_event_at: facts.iter().map(|it| it.occurred_at).max().unwrap_or_default(),
-            ..head(key, first, &own, capture.is_some())
+            ..head(key, first, &own, captured)
         };
         let (entries, revenue) = books(key, judgement.effects)?;
         let quarantine = quarantine(key, judgement.aside)?;
@@ -102,15 +105,15 @@ impl Standing {
 }
 
 /// The columns of a payment that need no amount.
-fn head(key: &Key, first: &Fact, own: &[&Fact], captured: bool) -> Payment {
+fn head(key: &Key, first: &Fact, own: &[&Fact], captured: Captured) -> Payment {
     let canceled_at = own.iter().find(|it| matches!(it.body, Body::Canceled { .. })).map(|it| it.occurred_at);
     let last_status = own.iter().rev().find_map(|it| it.body.status());
     let status = match (captured, canceled_at) {
-        (true, _) => "succeeded",
-        (false, Some(_)) => "canceled",
-        (false, None) => last_status.unwrap_or("unknown"),
+        (Captured::Yes, _) => "succeeded",
+        (Captured::No, Some(_)) => "canceled",
+        (Captured::No, None) => last_status.unwrap_or("unknown"),
     };
-    let failures = own.iter().filter_map(|it| if let Body::Failed { code, .. } = &it.body { Some(code) } else { None });
+    let codes: Vec<_> = own.iter().filter_map(|it| if let Body::Failed { code, .. } = &it.body { Some(code) } else { None }).collect();
     Payment {
         payment_id: Arc::clone(&key.payment_id),
         created_at: key.created_at,
@@ -118,8 +121,8 @@ fn head(key: &Key, first: &Fact, own: &[&Fact], captured: bool) -> Payment {
         order_id: Arc::clone(&first.order_id),
         currency: Arc::clone(&first.currency),
         status: status.into(),
-        failures: i64::try_from(failures.clone().count()).unwrap_or(i64::MAX),
-        last_failure_code: failures.last().cloned(),
+        failures: i64::try_from(codes.len()).unwrap_or(i64::MAX),
+        last_failure_code: codes.last().copied().cloned(),
         canceled_at,
         amount: None,
         authorised: None,
@@ -177,7 +180,7 @@ fn capture<'f>(own: &[&'f Fact], limit: Option<(&'f Fact, i64)>, judgement: &mut
 }
 
 /// The lines that effects post, and what they do to revenue.
-fn books(key: &Key, mut effects: Vec<(&Fact, Effect, i64)>) -> Result<(Vec<LedgerEntry>, BTreeMap<(Day, Arc<str>), [i64; 3]>), Reject> {
+fn books(key: &Key, mut effects: Vec<(&Fact, Effect, i64)>) -> Result<(Vec<LedgerEntry>, Revenue), Reject> {
     effects.sort_by_key(|(fact, ..)| fact.order());
     // Two events of one id at two times share a key: the later one's lines go on where the earlier one's end.
     let mut lines = BTreeMap::new();
