@@ -4,6 +4,7 @@
 
 mod kafka;
 mod secret;
+pub mod smtp;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -20,7 +21,7 @@ const WORKERS: &str = "Workers";
 const TELLING: &str = "Telling";
 
 const REGISTRY_URL: &str = "http://127.0.0.1:29092/apis/ccompat/v7";
-const MYSQL_URL: &str = "mysql://root@127.0.0.1:29093/fleet";
+const MYSQL_URL: &str = "mysql://root@127.0.0.1:29093/fleet?ssl-mode=disabled";
 const REDIS_URL: &str = "redis://127.0.0.1:29094/0";
 
 /// The least that brokers allow as they come: what a dead worker costs.
@@ -86,6 +87,9 @@ pub struct Args {
           hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..))]
     breaker_run: u32,
 
+    #[command(flatten)]
+    smtp: smtp::Flags,
+
     /// Print JSON instead of tables
     #[arg(long, global = true, help_heading = TELLING)]
     json: bool,
@@ -134,6 +138,8 @@ pub struct Config {
     pub lane_memory: usize,
     /// When a lane stops for letters.
     pub breaker: Breaker,
+    /// The mail server, if there is one.
+    pub smtp: Option<smtp::Smtp>,
     /// How results are printed.
     pub output: Output,
     /// What is logged, as a filter of the crate tracing-subscriber.
@@ -168,6 +174,7 @@ impl Config {
             mysql_connections: args.mysql_connections,
             lane_memory: usize::try_from(args.lane_memory).unwrap_or(usize::MAX).saturating_mul(1 << 20),
             breaker: Breaker { ratio: args.breaker_ratio, run: args.breaker_run },
+            smtp: smtp::Smtp::new(args.smtp)?,
             output: Output::new(if args.json { Some(crate::output::Form::Json) } else { None }),
             log: args.log,
             log_format: args.log_format,
@@ -239,6 +246,7 @@ impl fmt::Debug for Config {
             .field("mysql_connections", &self.mysql_connections)
             .field("lane_memory", &self.lane_memory)
             .field("breaker", &self.breaker)
+            .field("smtp", &self.smtp)
             .finish_non_exhaustive()
     }
 }

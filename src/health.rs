@@ -29,6 +29,20 @@ pub struct Worker {
     pub version: String,
     /// Its lanes, by role and partition.
     pub lanes: Vec<LaneStatus>,
+    /// Its drains, by role and queue.
+    #[serde(default)]
+    pub drains: Vec<DrainStatus>,
+}
+
+/// A drain as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// Its role.
+    pub role: String,
+    /// The queue that it empties.
+    pub queue: String,
+    /// Why it takes nothing from it, where it does not.
+    pub held: Option<String>,
 }
 
 /// The health of one process. Lanes, loops and stores write to it, HTTP reads it.
@@ -38,6 +52,7 @@ pub struct Health {
     lanes: Mutex<BTreeMap<u64, Lane>>,
     beats: Mutex<BTreeMap<u64, Due>>,
     needs: Mutex<BTreeMap<String, Stand>>,
+    drains: Mutex<BTreeMap<(&'static str, &'static str), Option<String>>>,
 }
 
 /// When a loop must have ticked again, or a call must have ended.
@@ -58,8 +73,8 @@ enum Stand {
 impl Health {
     /// Nothing is known yet.
     pub fn new(metrics: Arc<Metrics>) -> Arc<Self> {
-        let (lanes, beats, needs) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { metrics, ids: AtomicU64::default(), lanes, beats, needs })
+        let (lanes, beats, needs, drains) = (Mutex::default(), Mutex::default(), Mutex::default(), Mutex::default());
+        Arc::new(Self { metrics, ids: AtomicU64::default(), lanes, beats, needs, drains })
     }
 
     /// A lane begins, in the state `claiming`. It is over when the last clone of the handle is dropped.
@@ -121,7 +136,20 @@ impl Health {
 
     /// What /state tells.
     pub fn worker(&self) -> Worker {
-        Worker { version: env!("CARGO_PKG_VERSION").to_owned(), lanes: self.lanes() }
+        let told = |((role, queue), held): (&(&str, &str), &Option<String>)| DrainStatus {
+            role: (*role).to_owned(),
+            queue: (*queue).to_owned(),
+            held: held.clone(),
+        };
+        let drains = lock(&self.drains).iter().map(told).collect();
+        Worker { version: env!("CARGO_PKG_VERSION").to_owned(), lanes: self.lanes(), drains }
+    }
+
+    /// Says whether a drain works, or why it does not, and answers whether that is news.
+    /// Neither alive nor ready depends on it: rows that wait are not lost.
+    pub fn drain(&self, role: &'static str, queue: &'static str, held: Option<String>) -> bool {
+        let said = lock(&self.drains).insert((role, queue), held.clone());
+        said.map_or(held.is_some(), |it| it != held)
     }
 
     /// Sets the gauges of every lane to how it stands now: ages grow while nothing happens.

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod drain;
 pub mod failpoint;
 pub mod fault;
 pub mod health;

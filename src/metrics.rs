@@ -2,6 +2,7 @@
 //!
 //! It serves nothing ([`crate::http`] does), and keeps no series of a partition longer than its lane.
 
+mod drain;
 mod handles;
 mod table;
 
@@ -14,6 +15,7 @@ use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, T
 
 use crate::fault::Fault;
 
+pub use drain::DrainMetrics;
 pub use handles::{Connections, LaneMetrics, Resolution, RoleMetrics, Step, Store};
 use table::metrics;
 
@@ -68,6 +70,18 @@ metrics! {
     commit_unknown: IntCounterVec = "fleet_commit_unknown_total" [role, resolution];
     /// Times that the Redis keys of a role were made again from its tables.
     redis_rebuilds: IntCounterVec = "fleet_redis_rebuilds_total" [role];
+    /// Rows of a queue that are not done with, by class: first, or bulk; every worker counts all.
+    queue_rows: IntGaugeVec = "fleet_queue_rows" [role, queue, class];
+    /// 1 while a drain takes nothing from its queue: the server is away or lets nobody in, or none is named.
+    drain_held: IntGaugeVec = "fleet_drain_held" [role, queue];
+    /// Rows that a drain has dealt with, by what came of it.
+    drain_outcomes: IntCounterVec = "fleet_drain_outcomes_total" [role, queue, outcome];
+    /// Answers of the server that a drain talks to, by their class.
+    drain_replies: IntCounterVec = "fleet_drain_replies_total" [role, queue, class];
+    /// Time from when a row was due first until it was taken by the server.
+    drain_age: HistogramVec = "fleet_drain_age_seconds" [role, queue], AGE;
+    /// Rounds in which rows were due and had to wait for the rate limit.
+    drain_limiter_waits: IntCounterVec = "fleet_drain_limiter_waits_total" [role, queue];
     /// Connections to MySQL: used or idle.
     mysql_connections: IntGaugeVec = "fleet_mysql_connections" [role, state];
     /// Failed calls to a store, by the class of the failure.
@@ -90,6 +104,11 @@ impl Metrics {
     /// The gauges of one partition. They vanish when the last handle of the partition is dropped.
     pub fn lane(self: &Arc<Self>, role: &'static str, topic: &str, partition: i32) -> LaneMetrics {
         LaneMetrics::new(self, [role.to_owned(), topic.to_owned(), partition.to_string()])
+    }
+
+    /// The handles of a role's drain.
+    pub fn drain(&self, role: &'static str, queue: &'static str) -> DrainMetrics {
+        DrainMetrics::new(self, role, queue)
     }
 
     /// Counts a failed call to a store.

@@ -68,6 +68,7 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
     let thread = start_owner(owner, Arc::clone(&ended), &health, context.role.name)?;
     let shown = health.need(format!("redis of {}", context.role.name));
     let tending = tokio::spawn(tend_caches(Arc::clone(&context), shown));
+    let drains = crate::drain::start(config, &context, &health, &stop);
     let joined = health.need(format!("group of {}", context.role.name));
     let mut worker = Worker { context, consumer, health, joined, lanes: BTreeMap::new() };
     let mut lag = interval(LAG);
@@ -84,6 +85,8 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
         }
     }
     worker.end().await;
+    // Told to stop when the lanes were, and done within the same time.
+    let _ = timeout(PARTING, futures_util::future::join_all(drains)).await;
     tending.abort();
     ended.store(true, Ordering::SeqCst);
     let joined = tokio::task::spawn_blocking(move || thread.join()).await;

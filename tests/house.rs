@@ -78,6 +78,8 @@ fn the_core_depends_on_these_crates_and_no_other() {
         "uuid",
         "time",
         "xxhash-rust",
+        // Mail templates, rendered from an event's params alone.
+        "minijinja",
         "rustc-hash",
         "rand",
         "rand_chacha",

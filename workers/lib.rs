@@ -7,7 +7,12 @@ pub mod achievements;
 mod copy;
 pub mod email;
 pub mod fold;
+mod keystroke_analytics;
 pub mod leaderboard;
+mod payments;
+#[cfg(test)]
+#[path = "tests/support/real_data.rs"]
+mod real_data;
 pub mod simulate;
 mod test_results;
 
@@ -15,7 +20,10 @@ mod test_results;
 pub static ROLES: &[&fold::Role] = &[
     &test_results::ROLE,
     &leaderboard::ROLE,
+    &keystroke_analytics::ROLE,
     &achievements::ROLE,
+    &payments::ROLE,
+    &email::ROLE,
     #[cfg(feature = "bench")]
     &copy::ROLE,
 ];

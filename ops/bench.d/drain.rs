@@ -36,7 +36,8 @@ pub struct Args {
     runs: u32,
 }
 
-fn role_flag() -> impl TypedValueParser<Value = &'static Role> {
+/// The roles by name, the bench's own among them.
+pub fn role_flag() -> impl TypedValueParser<Value = &'static Role> {
     let names = PossibleValuesParser::new(ROLES.iter().map(|it| it.name));
     names.try_map(|name| ROLES.iter().find(|it| it.name == name).copied().ok_or("no such role"))
 }
@@ -164,6 +165,8 @@ impl Drained {
         figures.add("rows written", "", self.rows()).beside(limit.rows as f64);
         figures.add("rows that the database was sent", "", self.touched);
         figures.add("records a flush", "", self.batch() as f64);
+        let again = self.scrape.sum("fleet_store_errors_total", "store=\"mysql\"");
+        figures.add("flushes tried again, statements of plain clients sent again", "", again).beside(limit.again);
         let cpu = figures.add("worker CPU per million events", "s", spent.workers * per_million);
         goals.map(|it| cpu.at_most(it.cpu));
         for name in ["mysql", "kafka", "redis"] {

@@ -21,7 +21,7 @@ pub struct Figure {
 impl Figure {
     /// What the servers do without Fleet.
     pub fn beside(&mut self, limit: f64) -> &mut Self {
-        (self.limit, self.of_limit) = (Some(limit), Some(self.value / limit));
+        (self.limit, self.of_limit) = (Some(limit), (limit > 0.0).then(|| self.value / limit));
         self
     }
 

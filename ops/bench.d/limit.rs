@@ -8,9 +8,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use fleet::{
     fault::Fault,
     kafka::{consumer::Record, log::Log},
-    store::mysql::{self, Failure, statements::Statements, values},
+    store::mysql::{self, statements::Statements, values},
 };
-use sqlx::{MySql, mysql::MySqlArguments, pool::PoolConnection};
+use sqlx::{
+    MySql, MySqlConnection,
+    mysql::{MySqlArguments, MySqlDatabaseError},
+    pool::PoolConnection,
+};
 use tokio::task::JoinSet;
 use workers::fold::{Entry, Fold, Place, Presume, Progress, Role, Time, Values, open_envelope};
 
@@ -19,6 +23,8 @@ use crate::{
     stage::Stage,
 };
 
+/// MySQL's code for a deadlock that it broke.
+const DEADLOCK: u16 = 1213;
 /// Rows of one statement.
 const SHEET: usize = 1000;
 
@@ -28,6 +34,8 @@ pub struct Limit {
     pub rows: u64,
     /// From the first statement to the end of the last.
     pub seconds: f64,
+    /// Statements that were sent again after a deadlock.
+    pub again: f64,
     /// CPU seconds of MySQL, if it runs here.
     pub mysqld: Option<f64>,
 }
@@ -57,24 +65,40 @@ pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit
     for (sheets, connection) in lanes.into_iter().zip(connections) {
         clients.spawn(send(connection, sheets, Arc::clone(&statements)));
     }
+    let mut again = 0;
     while let Some(client) = clients.join_next().await {
-        client.map_err(Fault::fatal)??;
+        again += client.map_err(Fault::fatal)??;
     }
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Limit { rows, seconds, mysqld: Usage::now(&[], servers).since(&before).server("mysql") })
+    Ok(Limit { rows, seconds, again: again as f64, mysqld: Usage::now(&[], servers).since(&before).server("mysql") })
 }
 
-/// A plain client: one statement after the other, each its own transaction.
-async fn send(mut connection: PoolConnection<MySql>, sheets: Vec<Sheet>, statements: Arc<Vec<Statements>>) -> Result<(), Fault> {
+/// A plain client: one statement after the other, each its own transaction. Answers how many had to be sent again.
+async fn send(mut connection: PoolConnection<MySql>, sheets: Vec<Sheet>, statements: Arc<Vec<Statements>>) -> Result<u64, Fault> {
+    let mut again = 0;
     for sheet in sheets {
         let text = statements.get(sheet.table).and_then(|it| it.write.at_most(sheet.rows));
         let (_, text) = text.ok_or_else(|| Fault::fatal("a statement of no size"))?;
-        sqlx::query_with(text, sheet.arguments).execute(&mut *connection).await.map_err(|it| match mysql::classify(&it) {
-            Failure::Fault(fault) => fault,
-            other => Fault::fatal(format!("{other:?}")),
-        })?;
+        again += execute(&mut connection, text, sheet.arguments).await?;
     }
-    Ok(())
+    Ok(again)
+}
+
+/// Sends a statement until it passes; answers how often the database broke a deadlock by refusing it.
+async fn execute(connection: &mut MySqlConnection, text: &str, arguments: MySqlArguments) -> Result<u64, Fault> {
+    for again in 0.. {
+        match sqlx::query_with(text, arguments.clone()).execute(&mut *connection).await {
+            Ok(_) => return Ok(again),
+            Err(error) if is_deadlock(&error) => {}
+            Err(error) => return Err(mysql::fault(&error)),
+        }
+    }
+    Ok(0)
+}
+
+fn is_deadlock(error: &sqlx::Error) -> bool {
+    let database = error.as_database_error().and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>());
+    database.is_some_and(|it| it.number() == DEADLOCK)
 }
 
 /// The statements of each partition, in the order in which a worker would come to them.

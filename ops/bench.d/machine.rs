@@ -45,6 +45,8 @@ pub struct Spent {
     /// By the workers.
     pub workers: f64,
     servers: Vec<(String, f64)>,
+    /// By this program.
+    pub own: f64,
     /// By everything else on the machine but this program.
     pub others: f64,
 }
@@ -66,9 +68,10 @@ impl Usage {
         let servers = self.servers.iter().zip(&before.servers).map(|((name, now), (_, then))| (name.clone(), now - then));
         let servers: Vec<(String, f64)> = servers.collect();
         let workers = self.workers - before.workers;
-        let known = workers + (self.own - before.own) + servers.iter().map(|it| it.1).sum::<f64>();
+        let own = self.own - before.own;
+        let known = workers + own + servers.iter().map(|it| it.1).sum::<f64>();
         let seconds = (self.at - before.at).as_secs_f64();
-        Spent { seconds, workers, servers, others: (self.busy - before.busy - known).max(0.0) }
+        Spent { seconds, workers, servers, own, others: (self.busy - before.busy - known).max(0.0) }
     }
 }
 

@@ -10,7 +10,9 @@ mod events;
 mod figures;
 mod latency;
 mod limit;
+mod load;
 mod machine;
+mod mix;
 mod probe;
 mod scrape;
 mod stage;
@@ -62,6 +64,8 @@ enum Command {
     Latency(latency::Args),
     /// A backlog while events keep arriving: until nothing is behind, and how fresh then
     Catchup(catchup::Args),
+    /// All roles in one process: the largest common share of their rates that is held
+    Mix(mix::Args),
 }
 
 fn main() -> ExitCode {
@@ -89,7 +93,8 @@ fn start() -> Result<Outcome, Fault> {
 
 /// Producers that wait for nothing else linger for 5 ms, as is usual, where it is timed what they produce.
 fn own_variables(command: &Command) -> impl Iterator<Item = (String, String)> {
-    let timed = matches!(command, Command::Latency(_) | Command::Catchup(_)) && std::env::var_os("FLEET_KAFKA_LINGER_MS").is_none();
+    let timed = matches!(command, Command::Latency(_) | Command::Catchup(_) | Command::Mix(_))
+        && std::env::var_os("FLEET_KAFKA_LINGER_MS").is_none();
     timed.then(|| ("FLEET_KAFKA_LINGER_MS".to_owned(), "5".to_owned())).into_iter()
 }
 
@@ -99,5 +104,6 @@ async fn run(config: &Config, command: Command) -> Result<Outcome, Fault> {
         Command::Copy(args) => copy::run(config, &args).await,
         Command::Latency(args) => latency::run(config, &args).await,
         Command::Catchup(args) => catchup::run(config, &args).await,
+        Command::Mix(args) => mix::run(config, &args).await,
     }
 }

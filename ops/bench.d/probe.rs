@@ -28,8 +28,10 @@ use crate::{
 
 /// Events followed, a second.
 const SAMPLES: u32 = 100;
-/// An event that happened longer ago is not followed: newer ones may have pushed it out of its document.
+/// An event that happened longer ago is not followed: newer ones of its user may keep it out of the document.
 const LATE_MS: i64 = 30_000;
+/// Nor are events of the first users, 1 in so many: theirs are so many that the next may push one out before it was looked for.
+const BUSY: u64 = 20;
 /// Among so many events before it an event may be a repeat.
 const REPEATS: usize = 1000;
 
@@ -83,7 +85,8 @@ impl Probe {
         let mysql = tokio::spawn(watchers::mysql(stage.pool.clone(), mysql));
         let redis = tokio::spawn(watchers::redis(config.redis.secret().to_owned(), redis));
         let plain = tokio::spawn(watchers::plain(stage.config.clone(), stage.topic(), stage.pool.clone(), Arc::clone(&stop)));
-        let producer = Producer { bulk, rate, stop: Arc::clone(&stop), sent: Arc::clone(&sent), followers: [to_mysql, to_redis] };
+        let busy = i64::try_from(plan.users / BUSY).unwrap_or(i64::MAX);
+        let producer = Producer { bulk, rate, busy, stop: Arc::clone(&stop), sent: Arc::clone(&sent), followers: [to_mysql, to_redis] };
         let started = Instant::now();
         let producing = tokio::task::spawn_blocking(move || producer.run(stream));
         Ok(Self { started, stop, sent, producing, mysql, redis, plain })
@@ -109,6 +112,8 @@ impl Probe {
 struct Producer {
     bulk: Bulk,
     rate: u32,
+    /// Users up to this number are not followed.
+    busy: i64,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
     followers: [mpsc::UnboundedSender<Sample>; 2],
@@ -130,7 +135,8 @@ impl Producer {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let Some(sample) = sample else { continue };
             let is_new = known.insert(sample.event_id);
-            if number >= next && is_new && sample.occurred_at.0 > events::now().0 - LATE_MS {
+            let fits = sample.user_id > self.busy && sample.occurred_at.0 > events::now().0 - LATE_MS;
+            if number >= next && is_new && fits {
                 next = number + every;
                 self.follow(&sample);
             }

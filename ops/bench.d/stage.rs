@@ -69,6 +69,11 @@ impl Stage {
         Ok(stage)
     }
 
+    /// The same stage for another role.
+    pub fn of(&self, role: &'static Role) -> Self {
+        Self { config: self.config.clone(), role, pool: self.pool.clone(), registry: Arc::clone(&self.registry) }
+    }
+
     /// Empties the role's tables, its ledger and Redis; the log stays.
     ///
     /// # Errors

@@ -45,11 +45,20 @@ impl Worker {
     /// # Errors
     /// It cannot be started.
     pub fn start(role: &Role, number: usize) -> Result<Self, Fault> {
+        Self::start_all(&[role], number)
+    }
+
+    /// Starts a worker of several roles.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_all(roles: &[&Role], number: usize) -> Result<Self, Fault> {
+        let names = roles.iter().map(|it| it.name).collect::<Vec<_>>().join(",");
         let address = free_address()?;
-        let path = logs().join(format!("{}-{number}.log", role.name));
+        let path = logs().join(format!("{}-{number}.log", names.replace(',', "-")));
         let log = File::create(&path).map_err(|it| Fault::fatal(format!("{}: {it}", path.display())))?;
         let mut command = Command::new(fleet()?);
-        command.args(["run", "--role", role.name]).env("FLEET_HTTP", address.to_string());
+        command.args(["run", "--role", &names]).env("FLEET_HTTP", address.to_string());
         command.stdout(log.try_clone().map_err(Fault::fatal)?).stderr(log).kill_on_drop(true);
         let child = command.spawn().map_err(|it| Fault::fatal(format!("fleet run: {it}")))?;
         let pid = child.id().ok_or_else(|| Fault::fatal("fleet run: ended at once"))?;

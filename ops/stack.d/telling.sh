@@ -8,7 +8,7 @@ print_env() {
     if given "$server"; then
       printf 'export %s=%q\n' "$variable" "${!variable}"
     elif belongs "$server"; then
-      printf 'export %s=%s\n' "$variable" "$(url_of "$server")"
+      printf 'export %s=%q\n' "$variable" "$(url_of "$server")"
     else
       printf '# %s: not up in instance %s\n' "$server" "$instance"
       continue

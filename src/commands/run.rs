@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     http,
     kafka::{admin::Admin, producer::Producer},
-    lane::{Context, Seldom, Settings},
+    lane::{Context, Held, Seldom, Settings},
     metrics::Metrics,
     registry::Registry,
     store::{ledger::Ledger, migrations, mysql, mysql::statements::Statements, redis::Caches},
@@ -144,6 +144,7 @@ async fn context(
         producer: shared.producer.clone(),
         caches,
         admin: shared.admin.clone(),
+        held: Held::default(),
         slots: Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4))),
         settings: Settings {
             lane_memory: config.lane_memory,

@@ -86,3 +86,62 @@ fn refuses_a_property_by_the_name_of_its_variable() {
     assert!(refusal(&[], &[("FLEET_KAFKA_SESSION_TIMEOUT_MS", "soon")]).starts_with("FLEET_KAFKA_SESSION_TIMEOUT_MS: "));
     assert!(refusal(&[], &[("FLEET_KAFKA_GROUP_ID", "mine")]).starts_with("FLEET_KAFKA_GROUP_ID: group.id is fleet's own to set"));
 }
+
+const FROM: [&str; 4] = ["--smtp-from", "Fleet <fleet@example.org>", "--smtp-unsubscribe-url", "https://example.org/u"];
+
+fn mail(url: &str) -> Result<smtp::Smtp, Fault> {
+    let flags: Vec<&str> = ["--smtp-url", url].into_iter().chain(FROM).collect();
+    config(&flags, &[]).map(|it| it.smtp.unwrap())
+}
+
+#[test]
+fn no_mail_server_is_no_fault() {
+    assert!(config(&[], &[]).unwrap().smtp.is_none());
+}
+
+#[test]
+fn a_mail_server_is_its_place_its_safety_and_its_login() {
+    let place = |url| mail(url).map(|it| (it.host, it.port, it.safety, it.login)).unwrap();
+    let login = Some(("me@example.org".to_owned(), "a b:c".to_owned()));
+    assert_eq!(
+        place("smtps://me%40example.org:a%20b%3Ac@mail.example.org"),
+        ("mail.example.org".to_owned(), 465, smtp::Safety::Tls, login)
+    );
+    assert_eq!(place("smtp+starttls://mail.example.org:2587/"), ("mail.example.org".to_owned(), 2587, smtp::Safety::StartTls, None));
+    assert_eq!(place("smtp://[::1]:2525"), ("::1".to_owned(), 2525, smtp::Safety::Plain, None));
+    assert_eq!(place("smtp://localhost").1, 25);
+    let printed = format!("{:?}", mail("smtps://me:hunter2@mail.example.org").unwrap());
+    assert!(printed.contains("smtps://me:***@mail.example.org") && !printed.contains("hunter2"), "{printed}");
+}
+
+#[test]
+fn refuses_a_mail_server_that_cannot_be_used() {
+    let refusal = |url| mail(url).unwrap_err().to_string();
+    let clear = "leaves this machine in the clear: take smtps:// or smtp+starttls://";
+    assert_eq!(refusal("smtp://u:hunter2@mail.example.org:25"), format!("FLEET_SMTP_URL: smtp://u:***@mail.example.org:25 {clear}"));
+    assert_eq!(refusal("http://mail"), "FLEET_SMTP_URL: starts with http://, wants smtps:// or smtp+starttls:// or smtp://");
+    assert!(refusal("smtps://u@mail").ends_with("has a name and no password"));
+    assert!(refusal("smtps://:p@mail").ends_with("has a password and no name"));
+    assert!(refusal("smtps://u:%ff@mail").ends_with("holds a name or password that is not UTF-8"));
+    assert!(refusal("smtps://mail?tls=no").ends_with("has a path or parameters: it takes none"));
+    assert!(refusal("smtps:").ends_with("names no host"));
+}
+
+#[test]
+fn mail_wants_a_sender_and_a_way_out() {
+    let url = ["--smtp-url", "smtps://mail"];
+    assert!(refusal(&url, &[]).starts_with("FLEET_SMTP_UNSUBSCRIBE_URL: ") || refusal(&url, &[]).starts_with("FLEET_SMTP_FROM: "));
+    let with = |more: &[&'static str]| refusal(&url.iter().chain(more).copied().collect::<Vec<_>>(), &[]);
+    assert!(with(&FROM[2..]).starts_with("FLEET_SMTP_FROM: who mails are from is needed"));
+    assert!(with(&FROM[..2]).starts_with("FLEET_SMTP_UNSUBSCRIBE_URL: where a person ends"));
+    assert!(with(&["--smtp-from", "nobody", FROM[2], FROM[3]]).starts_with("FLEET_SMTP_FROM: not a mailbox"));
+    assert!(with(&[FROM[0], FROM[1], "--smtp-unsubscribe-url", "http://x"]).starts_with("FLEET_SMTP_UNSUBSCRIBE_URL: starts with http://"));
+}
+
+#[test]
+fn a_mail_servers_url_may_stand_in_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "smtps://u:hunter2@mail.example.org\n").unwrap();
+    let flags: Vec<&str> = ["--smtp-url-file", file.path().to_str().unwrap()].into_iter().chain(FROM).collect();
+    assert_eq!(config(&flags, &[]).unwrap().smtp.unwrap().login, Some(("u".to_owned(), "hunter2".to_owned())));
+}

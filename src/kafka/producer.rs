@@ -1,30 +1,73 @@
 //! The producer of derived events: idempotent, all acks, patient without limit; every ack is awaited.
 
-use std::time::Duration;
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, FutureRecord, Producer as _},
+    producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer},
 };
+use tokio::sync::Notify;
+use workers::fold::{MAX_MESSAGE_BYTES, envelope};
 
 use crate::{fault::Fault, retry::Retry};
 
 /// A producer that any lane may use.
 #[derive(Clone)]
 pub struct Producer {
-    inner: FutureProducer,
+    inner: Arc<ThreadedProducer<Context>>,
 }
 
 /// One record to be produced.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
     /// The topic's name on the cluster.
-    pub topic: String,
+    pub topic: &'a str,
     /// The record's key.
-    pub key: String,
-    /// The value, with its envelope.
-    pub value: Vec<u8>,
+    pub key: &'a str,
+    /// The schema's id, for the envelope.
+    pub schema_id: u32,
+    /// The datum, without the envelope.
+    pub datum: &'a [u8],
+}
+
+/// The acknowledgements that one call waits for.
+struct Acks {
+    /// Those that are to come, and one more until all records are handed over.
+    missing: AtomicUsize,
+    /// The first refusal.
+    refusal: Mutex<Option<KafkaError>>,
+    none_missing: Notify,
+}
+
+impl Acks {
+    fn new() -> Self {
+        Self { missing: AtomicUsize::new(1), refusal: Mutex::default(), none_missing: Notify::new() }
+    }
+
+    fn one_less(&self) {
+        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.none_missing.notify_one();
+        }
+    }
+}
+
+struct Context;
+
+impl ClientContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Arc<Acks>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, acks: Arc<Acks>) {
+        if let Err((error, _)) = result {
+            acks.refusal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        }
+        acks.one_less();
+    }
 }
 
 impl Producer {
@@ -41,47 +84,41 @@ impl Producer {
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
             .set("compression.codec", "lz4")
-            .set("message.max.bytes", workers::fold::MAX_MESSAGE_BYTES.to_string())
+            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
             .set("queue.buffering.max.kbytes", "65536");
-        let inner = config.create().map_err(|error| Fault::fatal(format!("kafka producer: {error}")))?;
-        Ok(Self { inner })
+        let inner = config.create_with_context(Context).map_err(|error| Fault::fatal(format!("kafka producer: {error}")))?;
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Produces records in order and waits until the brokers have acknowledged each.
+    /// Produces records in order and waits until the brokers have answered for each.
     ///
     /// # Errors
-    /// Fatal: a record that the cluster refuses for what it is, or a topic that does not exist.
-    pub async fn produce(&self, records: &[Outgoing]) -> Result<(), Fault> {
-        let mut acks = Vec::with_capacity(records.len());
+    /// Fatal: a record that the cluster refuses for what it is. Transient: a topic that does not exist.
+    pub async fn produce(&self, records: &[Outgoing<'_>]) -> Result<(), Fault> {
+        let acks = Arc::new(Acks::new());
         for record in records {
-            acks.push(self.enqueue(record).await?);
+            self.enqueue(record, &acks).await?;
         }
-        for ack in acks {
-            match ack.await {
-                Ok(Ok(_)) => {}
-                Ok(Err((error, _))) => return Err(refused(&error)),
-                Err(_) => return Err(Fault::transient("the producer ended before a record was acknowledged")),
-            }
-        }
-        Ok(())
+        acks.one_less();
+        // It is told once, and remembered until somebody waits.
+        acks.none_missing.notified().await;
+        let refusal = acks.refusal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        refusal.map_or(Ok(()), |it| Err(refused(&it)))
     }
 
     /// Hands one record over, waiting while the producer's queue is full.
-    async fn enqueue(&self, record: &Outgoing) -> Result<rdkafka::producer::DeliveryFuture, Fault> {
+    async fn enqueue(&self, record: &Outgoing<'_>, acks: &Arc<Acks>) -> Result<(), Fault> {
+        let value = envelope(record.schema_id, record.datum);
         let mut retry = Retry::default();
+        acks.missing.fetch_add(1, Ordering::AcqRel);
         loop {
-            let outgoing = FutureRecord::to(&record.topic).key(&record.key).payload(&record.value);
-            match self.inner.send_result(outgoing) {
-                Ok(ack) => return Ok(ack),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => tokio::time::sleep(retry.next_delay()).await,
-                Err((error, _)) => return Err(refused(&error)),
+            let outgoing = BaseRecord::with_opaque_to(record.topic, Arc::clone(acks)).key(record.key).payload(&value);
+            match self.inner.send(outgoing).map_err(|it| it.0) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => tokio::time::sleep(retry.next_delay()).await,
+                Err(error) => return Err(refused(&error)),
             }
         }
-    }
-
-    /// Waits until all that was handed over is acknowledged, or the time is up.
-    pub fn flush(&self, limit: Duration) -> bool {
-        self.inner.flush(limit).is_ok()
     }
 }
 

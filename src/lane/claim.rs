@@ -3,7 +3,6 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use tokio::sync::mpsc;
-use workers::fold::Emit;
 
 use super::{End, Lane, outside::Behind};
 use crate::{
@@ -11,7 +10,10 @@ use crate::{
     health::State,
     kafka::consumer::{Delivery, Load},
     retry::Retry,
-    store::ledger::{LastRecord, Pending, Position, StillMine, Token},
+    store::{
+        ledger::{LastRecord, Position, StillMine, Token},
+        pending::Pending,
+    },
 };
 
 /// A lane that may be worked.
@@ -112,14 +114,12 @@ impl Lane {
     /// What the last owner committed and did not confirm is performed again, before anything newer.
     async fn perform_pending(&mut self, token: Token, position: &Position) -> Result<Behind, End> {
         let pending = position.pending.as_deref().map(Pending::from_bytes).transpose()?.unwrap_or_default();
-        let emits: Vec<Emit> =
-            pending.emits.iter().map(|(topic, key, datum)| Emit { topic: *topic, key: key.clone(), datum: datum.clone() }).collect();
         let context = Arc::clone(&self.context);
-        if !emits.is_empty() {
+        if !pending.emits.is_empty() {
             let mut retry = Retry::default();
-            self.unless_ordered(context.emit(&emits, &mut retry)).await?.map_err(|line| End::Standstill(State::Stuck, line))?;
+            self.unless_ordered(context.emit(&pending.emits, &mut retry)).await?.map_err(|line| End::Standstill(State::Stuck, line))?;
         }
-        let keys = pending.keys();
+        let keys = pending.keys;
         if position.caches_behind {
             // Redis holds nothing back: the lane's own task makes it again, however long that takes.
             return Ok(Behind { keys, overflowed: true });

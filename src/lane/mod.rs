@@ -4,11 +4,13 @@
 
 mod breaker;
 mod claim;
+mod held;
 mod intake;
 mod outside;
 mod work;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -21,7 +23,9 @@ use tokio::{
     sync::{Semaphore, watch},
     time::sleep,
 };
-use workers::fold::{Emit, Role, envelope};
+use workers::fold::{Emit, Role};
+
+pub use held::Held;
 
 use crate::{
     config,
@@ -75,6 +79,8 @@ pub struct Context {
     pub admin: Admin,
     /// Flushes at once: more than the database has cores only adds latency.
     pub slots: Arc<Semaphore>,
+    /// The lanes claimed here.
+    pub held: Held,
     /// What is set.
     pub settings: Settings,
     /// When trouble with the caches was last told.
@@ -105,17 +111,14 @@ impl Context {
     }
 
     async fn try_emit(&self, emits: &[Emit]) -> Result<(), Fault> {
+        let mut destinations = BTreeMap::new();
         let mut outgoing = Vec::with_capacity(emits.len());
         for emit in emits {
-            let (Some((topic, subject)), Some(declared)) = (self.emit_topics.get(emit.topic), self.role.emits.get(emit.topic)) else {
-                return Err(Fault::fatal(format!("{} derives events for no topic at place {}", self.role.name, emit.topic)));
-            };
-            let id = self
-                .registry
-                .id_of(subject, declared.schema)
-                .await?
-                .ok_or_else(|| Fault::transient(format!("the schema of {subject} is not registered: run `fleet schemas register`")))?;
-            outgoing.push(Outgoing { topic: topic.clone(), key: emit.key.clone(), value: envelope(id, &emit.datum) });
+            if !destinations.contains_key(&emit.topic) {
+                destinations.insert(emit.topic, self.destination(emit.topic).await?);
+            }
+            let destination = destinations.get(&emit.topic);
+            outgoing.extend(destination.map(|it| Outgoing { topic: it.0, key: &emit.key, schema_id: it.1, datum: &emit.datum }));
         }
         self.send(&outgoing).await?;
         for (place, topic) in self.role.emits.iter().enumerate() {
@@ -124,14 +127,24 @@ impl Context {
         Ok(())
     }
 
+    /// The topic of the role's derived events at a place, and the id of its schema.
+    async fn destination(&self, place: usize) -> Result<(&str, u32), Fault> {
+        let (Some((topic, subject)), Some(declared)) = (self.emit_topics.get(place), self.role.emits.get(place)) else {
+            return Err(Fault::fatal(format!("{} derives events for no topic at place {place}", self.role.name)));
+        };
+        let id = self.registry.id_of(subject, declared.schema).await?;
+        let id = id.ok_or_else(|| Fault::transient(format!("the schema of {subject} is not registered: run `fleet schemas register`")))?;
+        Ok((topic, id))
+    }
+
     #[cfg(not(feature = "failpoints"))]
-    async fn send(&self, outgoing: &[Outgoing]) -> Result<(), Fault> {
+    async fn send(&self, outgoing: &[Outgoing<'_>]) -> Result<(), Fault> {
         self.producer.produce(outgoing).await
     }
 
     /// One by one, so that a crash can be had between two.
     #[cfg(feature = "failpoints")]
-    async fn send(&self, outgoing: &[Outgoing]) -> Result<(), Fault> {
+    async fn send(&self, outgoing: &[Outgoing<'_>]) -> Result<(), Fault> {
         crate::failpoint!("before-emits");
         if !crate::failpoint::is_set() {
             return self.producer.produce(outgoing).await;
@@ -248,7 +261,9 @@ impl Lane {
             let end = match self.claim().await {
                 Ok(claimed) => {
                     retry.reset();
-                    work::Work::new(&mut self, claimed).run().await
+                    let end = work::Work::new(&mut self, claimed).run().await;
+                    self.context.held.forget(self.partition);
+                    end
                 }
                 Err(end) => end,
             };

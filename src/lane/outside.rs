@@ -18,9 +18,11 @@ use workers::fold::{Cached, Changes, Emit, Key};
 use super::Context;
 use crate::{
     fault::Fault,
+    metrics::Step,
     retry::Retry,
     store::{
-        ledger::{Pending, Token},
+        ledger::Token,
+        pending::{part_of_emits, part_of_keys},
         redis::Version,
     },
 };
@@ -45,6 +47,24 @@ struct Item {
     keys: usize,
 }
 
+/// A flush's parts of `pending`, encoded before it and kept after it.
+#[derive(Debug, Default)]
+pub struct Parts {
+    emits: Vec<u8>,
+    keys: Vec<u8>,
+}
+
+impl Parts {
+    /// Those of a flush of these changes.
+    ///
+    /// # Errors
+    /// Fatal: what cannot be written down.
+    pub fn of(changes: &Changes) -> Result<Self, Fault> {
+        let keys: Vec<(usize, &Key)> = changes.caches.iter().map(|it| (it.family, &it.key)).collect();
+        Ok(Self { emits: part_of_emits(&changes.emits)?, keys: part_of_keys(&keys)? })
+    }
+}
+
 /// Cache entries that a lane's last owner left unwritten.
 #[derive(Debug, Default)]
 pub struct Behind {
@@ -60,9 +80,8 @@ impl Behind {
         if self.keys.is_empty() && !self.overflowed {
             return VecDeque::new();
         }
-        let mut pending = Pending::default();
-        self.keys.iter().for_each(|(family, key)| pending.push_key(*family, key));
-        let bytes = pending.to_bytes().ok().flatten().unwrap_or_default();
+        let keys: Vec<(usize, &Key)> = self.keys.iter().map(|(family, key)| (*family, key)).collect();
+        let bytes = part_of_keys(&keys).unwrap_or_default();
         // Past `next`, where the task says it is once these are written.
         VecDeque::from([Item { from: next, upto: next + 1, bytes, keys: self.keys.len() }])
     }
@@ -70,7 +89,7 @@ impl Behind {
 
 /// The lane's view of what is not yet confirmed.
 pub struct Outside {
-    emits: mpsc::UnboundedSender<(i64, Vec<Emit>)>,
+    emits: mpsc::UnboundedSender<EmitWork>,
     caches: mpsc::UnboundedSender<CacheWork>,
     emitted: watch::Receiver<Reached>,
     cached: watch::Receiver<Reached>,
@@ -86,6 +105,13 @@ impl Drop for Outside {
             task.abort();
         }
     }
+}
+
+/// A flush's derived events, as they wait for the brokers.
+struct EmitWork {
+    upto: i64,
+    emits: Vec<Emit>,
+    since: Instant,
 }
 
 /// A flush's cache entries, as they wait for Redis.
@@ -116,35 +142,26 @@ impl Outside {
         Self { emits, caches, emitted, cached, waiting_emits: VecDeque::new(), waiting_caches, caches_behind: behind.overflowed, tasks }
     }
 
-    /// The bytes of `pending` and its companions for a flush of these changes.
-    ///
-    /// # Errors
-    /// Fatal: what cannot be written down.
-    pub fn pending_with(&self, changes: &Changes) -> Result<(Option<Vec<u8>>, bool), Fault> {
-        let mut bytes = Vec::with_capacity(self.unacknowledged());
-        self.waiting_emits.iter().for_each(|it| bytes.extend_from_slice(&it.bytes));
-        bytes.extend(emit_bytes(changes)?);
+    /// The bytes of `pending` for a flush with these parts, and whether they leave cache keys out.
+    pub fn pending_with(&self, changes: &Changes, parts: &Parts) -> (Option<Vec<u8>>, bool) {
         let keys = self.waiting_caches.iter().map(|it| it.keys).sum::<usize>() + changes.caches.len();
         let behind = self.caches_behind || keys > MOST_KEYS;
-        if !behind {
-            self.waiting_caches.iter().for_each(|it| bytes.extend_from_slice(&it.bytes));
-            bytes.extend(key_bytes(changes)?);
-        }
-        Ok((if bytes.is_empty() { None } else { Some(bytes) }, behind))
+        let caches = if behind { None } else { Some(self.waiting_caches.iter().map(|it| &it.bytes).chain([&parts.keys])) };
+        let emits = self.waiting_emits.iter().map(|it| &it.bytes).chain([&parts.emits]);
+        let all: Vec<&[u8]> = emits.chain(caches.into_iter().flatten()).map(Vec::as_slice).collect();
+        let bytes = all.concat();
+        (if bytes.is_empty() { None } else { Some(bytes) }, behind)
     }
 
     /// Hands over what a committed flush leaves to do.
-    ///
-    /// # Errors
-    /// Fatal: what cannot be written down.
-    pub fn perform(&mut self, (from, upto): (i64, i64), epoch: i64, changes: Changes) -> Result<(), Fault> {
+    pub fn perform(&mut self, (from, upto): (i64, i64), epoch: i64, changes: Changes, parts: Parts) {
         if !changes.emits.is_empty() {
-            self.waiting_emits.push_back(Item { from, upto, bytes: emit_bytes(&changes)?, keys: 0 });
+            self.waiting_emits.push_back(Item { from, upto, bytes: parts.emits, keys: 0 });
             // The task ends only with this lane.
-            let _ = self.emits.send((upto, changes.emits));
+            let _ = self.emits.send(EmitWork { upto, emits: changes.emits, since: Instant::now() });
         }
         if !changes.caches.is_empty() {
-            let bytes = if self.caches_behind { Vec::new() } else { key_bytes_of(&changes.caches)? };
+            let bytes = if self.caches_behind { Vec::new() } else { parts.keys };
             self.waiting_caches.push_back(Item { from, upto, bytes, keys: changes.caches.len() });
             if self.waiting_caches.iter().map(|it| it.keys).sum::<usize>() > MOST_KEYS {
                 self.caches_behind = true;
@@ -152,7 +169,6 @@ impl Outside {
             let work = CacheWork { version: Version { epoch, next_offset: upto }, entries: changes.caches, since: Instant::now() };
             let _ = self.caches.send(work);
         }
-        Ok(())
     }
 
     /// Takes note of what the tasks have done; all before the offset it answers is confirmed.
@@ -188,36 +204,21 @@ impl Outside {
     }
 }
 
-fn emit_bytes(changes: &Changes) -> Result<Vec<u8>, Fault> {
-    let mut pending = Pending::default();
-    changes.emits.iter().for_each(|it| pending.push_emit(it));
-    Ok(pending.to_bytes()?.unwrap_or_default())
-}
-
-fn key_bytes(changes: &Changes) -> Result<Vec<u8>, Fault> {
-    key_bytes_of(&changes.caches)
-}
-
-fn key_bytes_of(entries: &[Cached]) -> Result<Vec<u8>, Fault> {
-    let mut pending = Pending::default();
-    entries.iter().for_each(|it| pending.push_key(it.family, &it.key));
-    Ok(pending.to_bytes()?.unwrap_or_default())
-}
-
 /// Produces the derived events of a lane's flushes, one flush after the other.
-async fn emit_all(context: Arc<Context>, mut queue: mpsc::UnboundedReceiver<(i64, Vec<Emit>)>, reached: watch::Sender<Reached>) {
-    while let Some((mut upto, mut emits)) = queue.recv().await {
+async fn emit_all(context: Arc<Context>, mut queue: mpsc::UnboundedReceiver<EmitWork>, reached: watch::Sender<Reached>) {
+    while let Some(EmitWork { mut upto, mut emits, since }) = queue.recv().await {
         // What gathered meanwhile goes in one pipeline; its order is the log's.
         while emits.len() < 5_000
-            && let Ok((later, more)) = queue.try_recv()
+            && let Ok(more) = queue.try_recv()
         {
-            upto = later;
-            emits.extend(more);
+            upto = more.upto;
+            emits.extend(more.emits);
         }
         if let Err(line) = context.emit(&emits, &mut Retry::default()).await {
             reached.send_modify(|it| it.standstill = Some(line));
             return;
         }
+        context.metrics.step(Step::Outside).observe(since.elapsed().as_secs_f64());
         crate::failpoint!("after-emits");
         reached.send_modify(|it| it.offset = upto);
     }
@@ -239,6 +240,7 @@ impl CacheWriter {
             reached.send_modify(|it| it.offset = upto.max(next + 1));
         }
         while let Some(first) = queue.recv().await {
+            let since = first.since;
             let mut work = vec![first];
             while let Ok(more) = queue.try_recv() {
                 work.push(more);
@@ -248,6 +250,7 @@ impl CacheWriter {
                 upto = self.catch_up(&mut queue, upto, &mut retry).await;
             }
             retry.reset();
+            self.context.metrics.step(Step::Outside).observe(since.elapsed().as_secs_f64());
             crate::failpoint!("after-caches");
             reached.send_modify(|it| it.offset = upto);
         }

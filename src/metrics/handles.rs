@@ -18,7 +18,7 @@ pub enum Step {
     Load,
     /// Events into changes.
     Fold,
-    /// Waiting for a connection, or for the last batch's outside work.
+    /// Waiting for its turn, for a connection, or for room in what is pending outside MySQL.
     Wait,
     /// The ledger's row: the fence.
     Ledger,
@@ -26,7 +26,7 @@ pub enum Step {
     Rows,
     /// COMMIT.
     Commit,
-    /// Derived events and Redis, after COMMIT.
+    /// Derived events or Redis, from COMMIT until they are confirmed.
     Outside,
 }
 

@@ -54,6 +54,10 @@ fn promtool_finds_nothing_where_it_is_installed() {
     role.noted("n", 1);
     role.rows("t", 1);
     role.derived("t", 1);
+    let drain = metrics.drain("r", "q");
+    drain.waiting("bulk", 1);
+    drain.outcome("sent");
+    drain.reply("2xx");
     role.connections(Connections { open: 2, idle: 1 });
     lane.state(State::Idle);
     metrics.promise("r", 1000);

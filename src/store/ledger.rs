@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
 use tokio::time::timeout;
-use workers::fold::{Emit, Key, Role, Time, Value};
+use workers::fold::{Role, Time};
 
 use super::mysql::{DEADLINE, acquire, discard, fault, statements::quote, values};
 use crate::fault::Fault;
@@ -39,92 +39,10 @@ pub struct Position {
     pub confirmed_offset: Option<i64>,
     /// The last record consumed.
     pub last_record: Option<LastRecord>,
-    /// What is not yet confirmed, as [`Pending`] writes it.
+    /// What is not yet confirmed, as [`super::pending`] has it.
     pub pending: Option<Vec<u8>>,
     /// Whether `pending` no longer names all cache keys that are behind.
     pub caches_behind: bool,
-}
-
-/// What is not yet confirmed outside MySQL.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pending {
-    /// Derived events in order: topic's place, key, datum.
-    pub emits: Vec<(usize, String, Vec<u8>)>,
-    /// Cache keys: the family's place, the row's key.
-    pub keys: Vec<(usize, Vec<KeyPart>)>,
-}
-
-/// A key column's value as `pending` keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyPart {
-    /// SQL NULL.
-    Null,
-    /// A whole number.
-    Long(i64),
-    /// An id.
-    Id([u8; 16]),
-    /// Text.
-    Text(String),
-}
-
-impl Pending {
-    /// Adds a derived event.
-    pub fn push_emit(&mut self, emit: &Emit) {
-        self.emits.push((emit.topic, emit.key.clone(), emit.datum.clone()));
-    }
-
-    /// Adds a cache key.
-    pub fn push_key(&mut self, family: usize, key: &Key) {
-        let parts = key.iter().map(|it| match it {
-            Value::Null => KeyPart::Null,
-            Value::Long(long) => KeyPart::Long(*long),
-            Value::Id(id) => KeyPart::Id(*id.as_bytes()),
-            Value::Text(text) => KeyPart::Text(text.to_string()),
-        });
-        self.keys.push((family, parts.collect()));
-    }
-
-    /// The cache keys, as the core has them.
-    pub fn keys(&self) -> Vec<(usize, Key)> {
-        let value = |part: &KeyPart| match part {
-            KeyPart::Null => Value::Null,
-            KeyPart::Long(long) => Value::Long(*long),
-            KeyPart::Id(id) => Value::Id(uuid::Uuid::from_bytes(*id)),
-            KeyPart::Text(text) => Value::Text(text.as_str().into()),
-        };
-        self.keys.iter().map(|(family, parts)| (*family, parts.iter().map(value).collect())).collect()
-    }
-
-    /// The bytes of the ledger's column, `None` when nothing is pending.
-    ///
-    /// # Errors
-    /// Fatal: what cannot be written down.
-    pub fn to_bytes(&self) -> Result<Option<Vec<u8>>, Fault> {
-        if self.emits.is_empty() && self.keys.is_empty() {
-            return Ok(None);
-        }
-        postcard::to_stdvec(self).map(Some).map_err(|error| Fault::fatal(format!("pending: {error}")))
-    }
-
-    /// What the ledger's column holds: the parts of one or more flushes, one after the other.
-    ///
-    /// # Errors
-    /// Fatal: bytes of another version of fleet.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Fault> {
-        let mut whole = Self::default();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (part, after): (Self, _) = postcard::take_from_bytes(rest).map_err(|_| {
-                Fault::fatal(
-                    "the ledger's pending column holds what this version cannot read: run the version that wrote it until it is empty",
-                )
-            })?;
-            whole.emits.extend(part.emits);
-            whole.keys.extend(part.keys);
-            rest = after;
-        }
-        Ok(whole)
-    }
 }
 
 /// Whether a partition is still the claimer's, asked right before COMMIT.

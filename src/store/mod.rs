@@ -7,5 +7,7 @@ pub mod ledger;
 pub mod letters;
 pub mod migrations;
 pub mod mysql;
+pub mod pending;
 pub mod positions;
+pub mod queue;
 pub mod redis;

@@ -8,8 +8,9 @@ use time::PrimitiveDateTime;
 use workers::fold::{Role, Time};
 
 use super::{
-    ledger::{Pending, Position, position},
+    ledger::{Position, position},
     mysql::{fault, statements::quote, values},
+    pending::Pending,
 };
 use crate::fault::Fault;
 
@@ -166,6 +167,8 @@ fn instant(row: &MySqlRow, column: &str) -> Result<Option<Time>, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use workers::fold::Key;
+
     use super::*;
 
     fn before() -> Position {
@@ -175,7 +178,7 @@ mod tests {
             origin_offset: Some(5),
             next_offset: Some(100),
             confirmed_offset: Some(90),
-            pending: Pending { emits: vec![(0, "k".to_owned(), vec![1])], keys: Vec::new() }.to_bytes().unwrap(),
+            pending: Some(crate::store::pending::part_of_keys(&[(0, &Key::from([]))]).unwrap()),
             ..Position::default()
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fleet::metrics::Step;
+
 use crate::support::{
     Seed, Worker, World, events,
     oracle::Oracle,
@@ -78,4 +80,17 @@ fn a_lost_commit_of_a_lane_that_another_claimed_meanwhile_is_fenced() {
     Oracle::of(&world, results()).assert(&world);
     assert_eq!((resolved(&worker, "applied"), resolved(&worker, "redone")), (0.0, 0.0));
     assert!(resolved(&worker, "fenced") >= 1.0);
+}
+
+#[test]
+fn each_step_of_a_flush_is_timed() {
+    let mut seed = Seed::of("steps");
+    let world = World::new("steps");
+    let worker = world.worker("test-results");
+    world.send(results().topic, &events::test_results(&mut seed, 40, 400));
+    world.settle(results());
+    for step in Step::ALL.map(Step::as_str) {
+        let seconds = worker.metric("fleet_flush_duration_seconds_sum", &[&format!("step=\"{step}\"")]);
+        assert!(seconds > 0.0, "no flush has told how long it took to {step}");
+    }
 }

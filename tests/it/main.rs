@@ -9,9 +9,13 @@ mod support;
 
 mod boards;
 mod commit;
+mod conversations;
 mod crash;
 mod every_role;
 mod life;
+mod mail;
+mod mail_once;
+mod payments;
 mod poison;
 mod restored;
 mod same_tables;

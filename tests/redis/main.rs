@@ -8,6 +8,7 @@ mod boards;
 mod database;
 mod documents;
 mod faults;
+mod gathered;
 mod model;
 mod rebuild;
 mod server;

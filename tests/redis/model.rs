@@ -1,8 +1,8 @@
-//! A role for these tests: a document a user, and boards of a day and of all time, with few members each.
+//! A role for these tests: a document a user, boards of a day and of all time with few members each, and a short list of each user's items.
 
 use fleet::store::redis::Version;
 use workers::fold::{
-    Board, Cached, Column, Document, Family, Form, Kind, Parsed, Placing, Reject, Role, Sort, Table, Time, Topic, Value, Values,
+    Board, Cached, Column, Document, Family, Form, Gathered, Kind, Parsed, Placing, Reject, Role, Sort, Table, Time, Topic, Value, Values,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -75,6 +75,34 @@ fn place(values: &[Value]) -> Option<Placing> {
     })
 }
 
+/// Its key holds no user: items of one user lie in many lanes.
+pub static ITEMS: Table = Table {
+    name: "items",
+    sort: Sort::State,
+    key: 2,
+    columns: &[
+        column("item", Kind::Text),
+        column("at", Kind::Time),
+        column("user_id", Kind::Long),
+        Column { name: "price", kind: Kind::Long, nullable: true },
+    ],
+};
+
+pub const MOST: usize = 3;
+
+pub static LISTS: Family = Family {
+    name: "lists",
+    table: &ITEMS,
+    form: Form::Gathered(Gathered {
+        key: "user:{user_id}:items",
+        owner: "user_id",
+        order: &["at", "item"],
+        most: MOST as u32,
+        columns: &["item", "price"],
+        ttl_s: 60,
+    }),
+};
+
 pub static TOPIC: Topic = Topic {
     name: "tests",
     key: "user_id",
@@ -93,8 +121,8 @@ pub static ROLE: Role = Role {
     topic: &TOPIC,
     decode: |_, _, _| Err(Reject::new("no event is read here")),
     ledger: "tester_ledger",
-    tables: &[&ENTRIES, &PROFILES],
-    caches: &[&DOCUMENTS, &BOARDS],
+    tables: &[&ENTRIES, &PROFILES, &ITEMS],
+    caches: &[&DOCUMENTS, &BOARDS, &LISTS],
     emits: &[],
     drains: &[],
     counts: &[],
@@ -132,4 +160,9 @@ pub fn named(board: &str, start: Time, (user, score): (i64, i64), name: &str) ->
 /// The same entry, of an event whose Kafka timestamp is earlier.
 pub fn seen_at(at: Time, entry: Cached) -> Cached {
     Cached { at, ..entry }
+}
+
+/// A user's list, asked for.
+pub fn list(user: i64) -> Cached {
+    Cached { family: 2, key: [Value::Long(user)].into(), row: None, at: MONDAY }
 }

@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use workers::fold::{Board, Document, Form, Placing, Role, Table, Value, key_text};
+use workers::fold::{Board, Document, Form, Gathered, Kind, Placing, Role, Table, Value, key_text};
 
 use super::{World, redis::Redis, soon, wait::when};
 
@@ -22,6 +22,7 @@ pub fn check(world: &World, role: &Role) -> Result<(), String> {
         let rows = world.database.values(family.table);
         match &family.form {
             Form::Document(document) => check_documents(&world.redis, family.table, document, &rows)?,
+            Form::Gathered(gathered) => check_gathered(&world.redis, family.table, gathered, &rows)?,
             Form::Board(board) => check_boards(&world.redis, board, &placings(family.table, board, &rows))?,
         }
     }
@@ -46,6 +47,43 @@ fn check_documents(redis: &Redis, table: &Table, document: &Document, rows: &[Ve
     let pattern = columns.fold(document.key.to_owned(), |key, column| key.replace(&format!("{{{}}}", column.name), "*"));
     let all: BTreeSet<String> = redis::cmd("KEYS").arg(pattern).query(&mut connection).map_err(|it| it.to_string())?;
     when(all == expected, || format!("Redis has {} keys like {}, MySQL {} rows", all.len(), document.key, expected.len()))
+}
+
+/// Each owner's list is of its first rows by the declared order. Owners that own nothing any more have an empty list, or none.
+fn check_gathered(redis: &Redis, table: &Table, gathered: &Gathered, rows: &[Vec<Value>]) -> Result<(), String> {
+    let place = |name: &str| table.columns.iter().position(|it| it.name == name).expect("a column");
+    let blank = format!("{{{}}}", gathered.owner);
+    let mut owners: BTreeMap<String, Vec<&Vec<Value>>> = BTreeMap::new();
+    for row in rows {
+        owners.entry(gathered.key.replace(&blank, &key_text(&row[place(gathered.owner)]))).or_default().push(row);
+    }
+    let mut connection = redis.connect()?;
+    let all: BTreeSet<String> =
+        redis::cmd("KEYS").arg(gathered.key.replace(&blank, "*")).query(&mut connection).map_err(|it| it.to_string())?;
+    for key in all.iter().chain(owners.keys()) {
+        let mut owned = owners.get(key).cloned().unwrap_or_default();
+        owned.sort_by_key(|row| Reverse(gathered.order.iter().map(|it| row[place(it)].clone()).collect::<Vec<_>>()));
+        owned.truncate(usize::try_from(gathered.most).expect("few"));
+        let object = |row: &Vec<Value>| {
+            let member = |name: &&str| format!("\"{name}\":{}", json_text(table.columns[place(name)].kind, &row[place(name)]));
+            format!("{{{}}}", gathered.columns.iter().map(member).collect::<Vec<_>>().join(","))
+        };
+        let wanted = format!("[{}]", owned.into_iter().map(object).collect::<Vec<_>>().join(","));
+        let value: Option<String> = redis::cmd("GET").arg(key).query(&mut connection).map_err(|it| it.to_string())?;
+        let data = value.as_deref().and_then(|it| it.split_once(",\"data\":")?.1.strip_suffix('}'));
+        when(data == Some(wanted.as_str()), || format!("{key} is {value:?}, the rows say {wanted}"))?;
+    }
+    Ok(())
+}
+
+/// A value in an object, of the kinds that lists show so far.
+fn json_text(kind: Kind, value: &Value) -> String {
+    match (kind, value) {
+        (_, Value::Null) => "null".to_owned(),
+        (Kind::Long | Kind::Time, Value::Long(it)) => it.to_string(),
+        (Kind::Text, Value::Text(it)) => serde_json::to_string(&**it).expect("a text"),
+        _ => panic!("no list shows a {kind:?}"),
+    }
 }
 
 fn key_of(document: &Document, table: &Table, row: &[Value]) -> String {

@@ -87,6 +87,30 @@ impl Database {
         Held { connection, runtime: Arc::clone(&self.runtime) }
     }
 
+    /// Keeps a copy of every table as it is now, for [`Self::put_back`].
+    pub fn keep_copy(&self) {
+        for table in self.tables() {
+            self.run(&format!("CREATE TABLE `old_{table}` LIKE `{table}`; INSERT INTO `old_{table}` SELECT * FROM `{table}`"))
+                .expect("a copy");
+        }
+    }
+
+    /// Puts the copies in the tables' places, all at once.
+    pub fn put_back(&self) {
+        let swap = |it: String| format!("`{it}` TO `old_gone_{it}`, `old_{it}` TO `{it}`");
+        let swaps: Vec<String> = self.tables().into_iter().map(swap).collect();
+        self.run(&format!("RENAME TABLE {}", swaps.join(", "))).expect("the copies in place");
+    }
+
+    /// Tables, those of the migrations' own book and copies apart.
+    fn tables(&self) -> Vec<String> {
+        let rows = self.rows(
+            "SELECT table_name FROM information_schema.tables \
+             WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_sqlx%' AND table_name NOT LIKE 'old\\_%'",
+        );
+        rows.into_iter().map(|mut row| row.remove(0).expect("a name")).collect()
+    }
+
     /// Every row of a role's tables, its ledger apart.
     pub fn dump(&self, role: &Role) -> Dump {
         Dump(role.tables.iter().map(|it| (it.name, self.dump_table(it))).collect())

@@ -29,6 +29,7 @@ use super::{
     proxy::Proxy,
     redis::Redis,
     servers::{Servers, address},
+    smtp::Smtp,
     soon,
     wait::{pause, when},
 };
@@ -126,6 +127,19 @@ impl World {
     /// A proxy before one of the servers, by `host:port`.
     pub fn proxy(&self, target: &str) -> Proxy {
         Proxy::start(&self.runtime, target)
+    }
+
+    /// A mail server of this world.
+    pub fn mail_server(&self) -> Smtp {
+        Smtp::start(&self.runtime)
+    }
+
+    /// Gives this world an empty database, migrated, in place of its own: the log stays.
+    pub fn forget_everything(&mut self) {
+        let name = format!("{}_again", self.database.name());
+        let database = Database::create(&name, &self.servers, Arc::clone(&self.runtime));
+        std::mem::replace(&mut self.database, database).drop_it();
+        self.must(&["migrate"]);
     }
 
     /// The program with this world's addresses.
@@ -239,6 +253,16 @@ pub fn results() -> &'static Role {
 /// The role of the boards.
 pub fn boards() -> &'static Role {
     role("leaderboard")
+}
+
+/// The role whose lists gather rows of several lanes.
+pub fn payments() -> &'static Role {
+    role("payments")
+}
+
+/// The role that sends mail.
+pub fn mails() -> &'static Role {
+    role("email")
 }
 
 fn role(name: &str) -> &'static Role {

@@ -7,7 +7,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fold::{self, Time};
+use super::{
+    render::render,
+    templates::{Template, check_line, check_locale, check_params},
+};
+use crate::{
+    fold::{self, END_OF_TIME, FIRST_TIME, Reject, Time, check_text, check_within},
+    symbols,
+};
 
 /// One event. Its key is `recipient`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +109,7 @@ pub enum Category {
     /// Something the recipient may unsubscribe from.
     Bulk,
 }
+symbols!(Category, { Transactional: "transactional", Bulk: "bulk" });
 
 /// What came of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,4 +191,117 @@ pub enum BounceKind {
 pub struct Unsubscribed {
     /// The list.
     pub list: Arc<str>,
+}
+
+/// Milliseconds after its request at which a mail is too late, unless the request says another time: 24 hours.
+const LIFE_MS: i64 = 86_400_000;
+/// Characters of an address, list, or anything else that may stand in a header.
+const LINE: usize = 254;
+
+impl EmailEvent {
+    /// Whether every value lies within the contract's bounds, and the mail can be rendered.
+    ///
+    /// # Errors
+    /// The first field that does not.
+    pub fn check(&self) -> Result<(), Reject> {
+        check_recipient(&self.recipient)?;
+        match &self.body {
+            Body::ContactSet(it) => self.check_contact(it),
+            Body::SendRequested(it) => it.check(),
+            Body::Attempted(it) => it.check(),
+            Body::Bounced(it) => {
+                check_line("code", &it.code, 64)?;
+                check_text("detail", &it.detail, 0..=512)
+            }
+            Body::Unsubscribed(it) => check_list(&it.list),
+            Body::Delivered(_) | Body::Complained(_) | Body::Opened(_) | Body::Clicked(_) => Ok(()),
+        }
+    }
+
+    fn check_contact(&self, contact: &ContactSet) -> Result<(), Reject> {
+        check_within("user_id", contact.user_id, 1..=i64::MAX)?;
+        check_address("address", &contact.address)?;
+        check_locale("locale", &contact.locale)?;
+        match user(&self.recipient) {
+            Some(user_id) if user_id != contact.user_id => Err(Reject::new("user_id is not the recipient's")),
+            None if self.recipient != contact.address => Err(Reject::new("address is not the recipient, which is one")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl SendRequested {
+    fn check(&self) -> Result<(), Reject> {
+        check_text("template", &self.template, 1..=64)?;
+        check_within("user_id", self.user_id, 0..=i64::MAX)?;
+        check_locale("locale", &self.locale)?;
+        check_params(&self.params)?;
+        if let Some(list) = &self.list {
+            check_list(list)?;
+        }
+        if let Some(at) = self.not_after {
+            check_within("not_after", at.0, FIRST_TIME.0..=END_OF_TIME.0 - 1)?;
+        }
+        self.check_words()
+    }
+
+    /// Whether it can be rendered: in its language, or in all where the contact's decides.
+    fn check_words(&self) -> Result<(), Reject> {
+        let template = Template::find(&self.template)?;
+        if !self.locale.is_empty() {
+            return render(template, template.texts(&self.locale)?, &self.params).map(drop);
+        }
+        template.texts.iter().try_for_each(|texts| render(template, texts, &self.params).map(drop))
+    }
+
+    /// When it is too late to send it.
+    pub(super) fn last_time(&self, occurred_at: Time) -> Time {
+        self.not_after.unwrap_or_else(|| Time(occurred_at.plus(LIFE_MS).0.min(END_OF_TIME.0 - 1)))
+    }
+}
+
+impl Attempted {
+    fn check(&self) -> Result<(), Reject> {
+        check_within("attempt", self.attempt, 1..=i64::from(i32::MAX))?;
+        check_text("reply", &self.reply, 0..=512)?;
+        check_text("template", self.template.as_deref().unwrap_or_default(), 0..=64)?;
+        check_within("user_id", self.user_id.unwrap_or_default(), 0..=i64::MAX)
+    }
+}
+
+/// The user of a recipient `user:<id>`.
+fn user(recipient: &str) -> Option<i64> {
+    let id = recipient.strip_prefix("user:")?;
+    id.parse().ok().filter(|it: &i64| *it > 0 && it.to_string() == id)
+}
+
+fn check_recipient(recipient: &str) -> Result<(), Reject> {
+    if user(recipient).is_some() {
+        return Ok(());
+    }
+    check_address("recipient", recipient)
+}
+
+/// Whether a text is an address in lower case: dot-atoms of ASCII before the @, labels of a host's name after it (RFC 5321).
+fn check_address(field: &str, address: &str) -> Result<(), Reject> {
+    check_line(field, address, LINE)?;
+    let is_atom =
+        |it: &str| !it.is_empty() && it.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9') || b"!#$%&'*+/=?^_`{|}~-".contains(&it));
+    let is_label = |it: &str| {
+        let fits = (1..=63).contains(&it.len()) && !it.starts_with('-') && !it.ends_with('-');
+        fits && it.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    let fits = address
+        .split_once('@')
+        .is_some_and(|(local, domain)| local.len() <= 64 && local.split('.').all(is_atom) && domain.split('.').all(is_label));
+    if fits { Ok(()) } else { Err(Reject::new(format!("{field} is not an address in lower case"))) }
+}
+
+/// Whether a text may name a list. `all` may not: it is the scope of everything.
+fn check_list(list: &str) -> Result<(), Reject> {
+    let is_plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_' || it == b'-';
+    if (1..=64).contains(&list.len()) && list.bytes().all(is_plain) && list != super::rows::EVERYTHING {
+        return Ok(());
+    }
+    Err(Reject::new("list is not 1..64 of a-z 0-9 _ -, or is all"))
 }

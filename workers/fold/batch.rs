@@ -73,11 +73,14 @@ pub struct Cached {
 pub enum Progress {
     /// Every record is applied or refused.
     Done,
-    /// These rows must be held before it goes on; each is named once.
+    /// These rows must be held before it goes on; each is named once. A batch may miss more after them.
     Missing(Vec<Missing>),
     /// The lane's memory is full: flush what is applied, and go on with the rest in the next batch.
     Full,
 }
+
+/// Room for what a usual event asks for.
+const USUAL_STAGED: usize = 12;
 
 /// The fold of one lane, and the rows that it holds.
 pub struct Fold {
@@ -88,8 +91,9 @@ pub struct Fold {
     /// Records of the current batch that are done.
     done: usize,
     changes: Changes,
-    adds: FxHashMap<(usize, Key), Vec<i64>>,
-    cached: BTreeMap<(usize, Key), Time>,
+    /// Sums of steps by key, a map a table.
+    adds: Vec<FxHashMap<Key, Vec<i64>>>,
+    cached: FxHashMap<(usize, Key), Time>,
 }
 
 impl Fold {
@@ -102,8 +106,8 @@ impl Fold {
             presume,
             done: 0,
             changes: Changes::default(),
-            adds: FxHashMap::default(),
-            cached: BTreeMap::new(),
+            adds: vec![FxHashMap::default(); role.tables.len()],
+            cached: FxHashMap::default(),
         }
     }
 
@@ -135,7 +139,7 @@ impl Fold {
 
     /// Holds a row as the database has it, `None` for an absent one.
     pub fn hold(&mut self, missing: Missing, row: Option<Values>) {
-        self.memory.hold(missing.table, missing.key, row);
+        self.memory.load(missing.table, missing.key, row);
     }
 
     /// The changes of the records done so far. The batch is over with [`Fold::settle`] or [`Fold::undo`].
@@ -144,9 +148,9 @@ impl Fold {
         for table in 0..self.role.tables.len() {
             self.take_rows(table, &mut changes);
         }
-        for ((table, key), steps) in std::mem::take(&mut self.adds) {
-            let row = key.iter().cloned().chain(steps.into_iter().map(Value::Long)).collect();
-            changes.adds.entry(table).or_default().push(row);
+        for (table, sums) in self.adds.iter_mut().enumerate().filter(|it| !it.1.is_empty()) {
+            let row = |(key, steps): (Key, Vec<i64>)| key.into_iter().chain(steps.into_iter().map(Value::Long)).collect();
+            changes.adds.insert(table, sums.drain().map(row).collect());
         }
         for rows in changes.puts.values_mut().chain(changes.adds.values_mut()).chain(changes.appends.values_mut()) {
             rows.sort_unstable();
@@ -155,6 +159,7 @@ impl Fold {
             let row = self.cached_row(family, &key);
             changes.caches.push(Cached { family, key, row, at });
         }
+        changes.caches.sort_unstable_by(|a, b| (a.family, &a.key).cmp(&(b.family, &b.key)));
         changes
     }
 
@@ -169,7 +174,7 @@ impl Fold {
         self.memory.undo();
         self.done = 0;
         self.changes = Changes::default();
-        self.adds.clear();
+        self.adds.iter_mut().for_each(FxHashMap::clear);
         self.cached.clear();
     }
 
@@ -190,10 +195,14 @@ impl Fold {
         verdict
     }
 
-    /// The keys that the records not yet done would miss, after the first. Nothing they ask for is kept.
+    /// The keys that the records not yet done would miss, after the first: those of the next record, and of as many more as there is
+    /// room for. Nothing they ask for is kept.
     fn probe(&mut self, batch: &[Entry], first: Missing) -> Vec<Missing> {
         let mut missing = vec![first];
-        for entry in batch.get(self.done..).unwrap_or_default() {
+        for (ahead, entry) in batch.get(self.done..).unwrap_or_default().iter().enumerate() {
+            if ahead > 0 && !self.memory.has_room(missing.len()) {
+                break;
+            }
             // What a probe refuses may be right once the rows are there: the verdict is advance's.
             let _ = self.apply(entry, Some(&mut missing));
         }
@@ -209,7 +218,14 @@ impl Fold {
         };
         let source = Source { key: event.key(), event_id: event.event_id(), lane: self.lane };
         let probing = probe.is_some();
-        let mut tables = Tables { role: self.role, memory: &mut self.memory, source, presume: self.presume, probe, staged: Vec::new() };
+        let mut tables = Tables {
+            role: self.role,
+            memory: &mut self.memory,
+            source,
+            presume: self.presume,
+            probe,
+            staged: Vec::with_capacity(USUAL_STAGED),
+        };
         event.apply(&mut tables)?;
         let staged = tables.staged;
         if !probing {
@@ -254,7 +270,7 @@ impl Fold {
         for change in staged {
             let Staged::Add(table, values) = change else { continue };
             let (key, steps) = self.split(*table, values);
-            let sums = self.adds.get(&(*table, key));
+            let sums = self.adds.get(*table).and_then(|it| it.get(key));
             for (place, step) in steps.iter().enumerate() {
                 let sum = sums.and_then(|it| it.get(place)).copied().unwrap_or_default();
                 sum.checked_add(long(step)).ok_or_else(|| Reject::new("a counter overflows"))?;
@@ -265,16 +281,17 @@ impl Fold {
 
     fn add(&mut self, table: usize, values: &[Value]) {
         let (key, steps) = self.split(table, values);
-        let sums = self.adds.entry((table, key)).or_insert_with(|| vec![0; steps.len()]);
-        for (sum, step) in sums.iter_mut().zip(steps) {
-            *sum = sum.saturating_add(long(step));
+        let Some(of_table) = self.adds.get_mut(table) else { return };
+        match of_table.get_mut(key) {
+            Some(sums) => sums.iter_mut().zip(steps).for_each(|(sum, step)| *sum = sum.saturating_add(long(step))),
+            None => drop(of_table.insert(key.into(), steps.iter().map(long).collect())),
         }
     }
 
-    fn split<'v>(&self, table: usize, values: &'v [Value]) -> (Key, &'v [Value]) {
+    /// A counter's key, and its steps.
+    fn split<'v>(&self, table: usize, values: &'v [Value]) -> (&'v [Value], &'v [Value]) {
         let length = self.role.tables.get(table).map_or(0, |it| it.key).min(values.len());
-        let (key, rest) = values.split_at(length);
-        (key.into(), rest)
+        values.split_at(length)
     }
 
     fn take_rows(&self, table: usize, changes: &mut Changes) {

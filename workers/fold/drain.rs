@@ -169,31 +169,18 @@ pub enum State {
     Closed,
 }
 
-impl State {
-    /// Every state with its name.
-    pub const NAMES: [(Self, &'static str); 10] = [
-        (Self::Queued, "queued"),
-        (Self::Sending, "sending"),
-        (Self::Retry, "retry"),
-        (Self::Sent, "sent"),
-        (Self::Failed, "failed"),
-        (Self::Bounced, "bounced"),
-        (Self::Expired, "expired"),
-        (Self::Suppressed, "suppressed"),
-        (Self::InDoubt, "in_doubt"),
-        (Self::Closed, "closed"),
-    ];
-
-    /// As it stands in the column and in labels.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|it| it.0 == self).map_or("", |it| it.1)
-    }
-
-    /// The state of a name.
-    pub fn of(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|it| it.1 == name).map(|it| it.0)
-    }
-}
+crate::symbols!(State, {
+    Queued: "queued",
+    Sending: "sending",
+    Retry: "retry",
+    Sent: "sent",
+    Failed: "failed",
+    Bounced: "bounced",
+    Expired: "expired",
+    Suppressed: "suppressed",
+    InDoubt: "in_doubt",
+    Closed: "closed",
+});
 
 /// The columns of every queue with a drain. The fold writes what is said here into a new row, and only the drain changes it.
 ///

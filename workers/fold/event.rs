@@ -123,7 +123,7 @@ pub const FUTURE_MS: i64 = 600_000;
 /// The reason of a record in another partition than its key's.
 pub const WRONG_PARTITION: &str = "wrong-partition: the key's murmur2 gives another partition";
 const BAD_EVENT_ID: &str = "event_id is not a lower-case UUID";
-const BAD_OTHER_ID: &str = "an id beside event_id is not a lower-case UUID";
+const BAD_OTHER_ID: &str = "an id in the body is not a lower-case UUID";
 const MAX_ITEMS: usize = 100_000;
 
 /// How a role reads a datum: the type is chosen once, in the role's line of the table.

@@ -27,19 +27,30 @@ pub(crate) struct Memory {
     shelves: Vec<Shelf>,
     young_bytes: usize,
     limit: usize,
+    /// Rows loaded so far and their bytes: what the next ones will weigh, about.
+    loaded: (usize, usize),
 }
 
+/// Rows of a first look-up, before any tells how much rows weigh.
+const FIRST_LOOK: usize = 300;
 const ENTRY: usize = 96;
 
 fn size(key: &[Value], row: &Held) -> usize {
-    let values = key.iter().chain(row.iter().flat_map(|it| it.iter()));
-    ENTRY + values.map(Value::size).sum::<usize>()
+    ENTRY + size_of_values(key) + size_of_row(row)
+}
+
+fn size_of_row(row: &Held) -> usize {
+    row.as_ref().map_or(0, |it| size_of_values(it))
+}
+
+fn size_of_values(values: &[Value]) -> usize {
+    values.iter().map(Value::size).sum()
 }
 
 impl Memory {
     /// Memory for so many tables, of about `limit` bytes.
     pub(crate) fn new(tables: usize, limit: usize) -> Self {
-        Self { shelves: (0..tables).map(|_| Shelf::default()).collect(), young_bytes: 0, limit }
+        Self { shelves: (0..tables).map(|_| Shelf::default()).collect(), young_bytes: 0, limit, loaded: (0, 0) }
     }
 
     /// The row under a key: `None` if it is not held.
@@ -54,20 +65,37 @@ impl Memory {
         Some(held)
     }
 
+    /// Holds a row that was looked up.
+    pub(crate) fn load(&mut self, table: usize, key: Key, row: Held) {
+        self.loaded.0 += 1;
+        self.loaded.1 = self.loaded.1.saturating_add(size(&key, &row));
+        self.hold(table, key, row);
+    }
+
+    /// Whether there is room for so many rows more, if they are like those loaded so far.
+    pub(crate) fn has_room(&self, rows: usize) -> bool {
+        let (count, bytes) = self.loaded;
+        match bytes.checked_div(count) {
+            None => rows <= FIRST_LOOK,
+            Some(mean) => rows.saturating_mul(mean) <= self.limit.saturating_sub(self.young_bytes),
+        }
+    }
+
     /// Holds a row as it stands in the database.
     pub(crate) fn hold(&mut self, table: usize, key: Key, row: Held) {
         let Some(shelf) = self.shelves.get_mut(table) else { return };
-        self.young_bytes += size(&key, &row);
-        if let Some(previous) = shelf.young.insert(key.clone(), row) {
-            self.young_bytes = self.young_bytes.saturating_sub(size(&key, &previous));
-        }
+        let (of_key, of_row) = (ENTRY + size_of_values(&key), size_of_row(&row));
+        let replaced = shelf.young.insert(key, row).map_or(0, |it| of_key + size_of_row(&it));
+        self.young_bytes = (self.young_bytes + of_key + of_row).saturating_sub(replaced);
     }
 
     /// Changes a row; [`Memory::undo`] takes it back.
     pub(crate) fn change(&mut self, table: usize, key: Key, row: Held) {
         let before = self.get(table, &key);
-        if let Some(shelf) = self.shelves.get_mut(table) {
-            shelf.before.entry(key.clone()).or_insert(before);
+        if let Some(shelf) = self.shelves.get_mut(table)
+            && !shelf.before.contains_key(&key)
+        {
+            shelf.before.insert(key.clone(), before);
         }
         self.hold(table, key, row);
     }
@@ -156,6 +184,22 @@ mod tests {
         assert_eq!(memory.get(0, &key(0)), Some(row(0)), "touched by every batch");
         assert_eq!(memory.get(0, &key(1)), None, "not touched again");
         assert!(memory.rows(0).count() < 50);
+    }
+
+    #[test]
+    fn there_is_room_for_as_many_rows_as_those_before_weighed() {
+        let mut memory = Memory::new(1, 20_000);
+        assert!(memory.has_room(300) && !memory.has_room(301), "before any is known");
+        for n in 0..10 {
+            memory.load(0, key(n), row(n));
+        }
+        let weight = memory.young_bytes / 10;
+        let room = (20_000 - 10 * weight) / weight;
+        assert!(memory.has_room(room) && !memory.has_room(room + 1));
+        for n in 10..200 {
+            memory.load(0, key(n), row(n));
+        }
+        assert!(memory.has_room(0) && !memory.has_room(1), "it is full");
     }
 
     #[test]

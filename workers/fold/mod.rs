@@ -7,6 +7,7 @@ mod cache;
 mod compat;
 pub mod drain;
 mod event;
+pub mod limit;
 mod memory;
 mod model;
 mod people;
@@ -21,7 +22,7 @@ mod units;
 mod value;
 
 pub use batch::{Cached, Changes, Entry, Fold, Progress};
-pub use cache::{Board, Document, Family, Form, Placing};
+pub use cache::{Board, Document, Family, Form, Gathered, Placing, object};
 pub use event::{
     Decode, Decoded, Event, FUTURE_MS, Missing, Place, Reject, Stop, WRONG_PARTITION, check_text, check_within, decode, event_id, other_id,
     write_event_id,
@@ -31,7 +32,7 @@ pub use plain::PlainEvent;
 pub use play::{Flush, Play, Record};
 pub use role::{Catalogue, Role};
 pub use row::{Column, IntoKey, Key, LANE, Row, Sort, Table, Values, column};
-pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text};
+pub use tables::{Emit, MAX_EMIT, Presume, Tables, body_hash, derived_id, key_text, to_datum};
 pub use topic::{ENVELOPE, MAX_MESSAGE_BYTES, Parsed, Topic, envelope, open_envelope, partition_of};
 pub use units::{Day, END_OF_TIME, FIRST_TIME, Hundredths, Time, millis_of_seconds};
 pub use value::{Field, Json, Kind, Value};

@@ -73,6 +73,10 @@ pub trait Row: Sized {
     const TABLE: &'static Table;
     /// Its values, in the table's order.
     fn to_values(&self) -> Vec<Value>;
+    /// The values of its primary key; a counter's without its lane.
+    fn key(&self) -> Key;
+    /// The value of its last column.
+    fn last(&self) -> Value;
     /// The row that holds these values, `None` if they are of another table.
     fn from_values(values: &[Value]) -> Option<Self>;
 }
@@ -97,6 +101,8 @@ macro_rules! row {
     ($row:ident, $sort:ident, $name:literal, [$($key:ident),+ $(,)?], [$($rest:ident),* $(,)?]) => {
         $crate::row!(@impl $row, $sort, $name, [$($key),+], [], [$($rest),*]);
     };
+    (@last $row:ident, $last:ident $(,)?) => { $row.$last.to_value() };
+    (@last $row:ident, $first:ident, $($rest:ident),+ $(,)?) => { $crate::row!(@last $row, $($rest),+) };
     (@impl $row:ident, $sort:ident, $name:literal, [$($key:ident),+], [$($lane:path)?], [$($rest:ident),*]) => {
         impl $crate::fold::Row for $row {
             const TABLE: &'static $crate::fold::Table = {
@@ -111,6 +117,14 @@ macro_rules! row {
             fn to_values(&self) -> Vec<$crate::fold::Value> {
                 use $crate::fold::Field;
                 vec![$(self.$key.to_value(),)+ $(self.$rest.to_value(),)*]
+            }
+            fn key(&self) -> $crate::fold::Key {
+                use $crate::fold::Field;
+                Box::new([$(self.$key.to_value()),+])
+            }
+            fn last(&self) -> $crate::fold::Value {
+                use $crate::fold::Field;
+                $crate::row!(@last self, $($key,)+ $($rest),*)
             }
             fn from_values(values: &[$crate::fold::Value]) -> Option<Self> {
                 use $crate::fold::Field;

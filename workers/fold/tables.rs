@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_avro_fast::ser::SerializerConfig;
 use uuid::Uuid;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     cache::Family,
@@ -30,6 +30,9 @@ pub struct Emit {
 
 /// The most bytes that a derived event may have: a larger one makes its source a reject.
 pub const MAX_EMIT: usize = 1 << 20;
+
+/// Room for a usual one.
+const USUAL_EMIT: usize = 256;
 
 /// One thing an event asked for.
 pub(crate) enum Staged {
@@ -68,7 +71,7 @@ pub struct Tables<'f> {
     pub(crate) memory: &'f mut Memory,
     pub(crate) source: Source,
     pub(crate) presume: Presume,
-    /// In a probe a missing row is noted here and taken as absent: only the list is kept.
+    /// In a probe a missing row is noted here and taken as absent. Only the list is kept, so nothing else is made.
     pub(crate) probe: Option<&'f mut Vec<Missing>>,
     pub(crate) staged: Vec<Staged>,
 }
@@ -86,12 +89,23 @@ impl Tables<'_> {
         row.map(|values| R::from_values(&values).ok_or_else(|| damaged().into())).transpose()
     }
 
+    /// Says that the event asks for no further row: a probe, which finds out which it asks for, goes no further than this.
+    ///
+    /// # Errors
+    /// That it is a probe; what an event is probed for is never its verdict.
+    pub fn no_more_rows(&self) -> Result<(), Stop> {
+        if self.probe.is_some() { Err(Reject::new("").into()) } else { Ok(()) }
+    }
+
     /// Sets a row, in full.
     ///
     /// # Errors
     /// A table that the role does not declare.
     pub fn put<R: Row>(&mut self, row: &R) -> Result<(), Stop> {
         let table = self.place_of(R::TABLE)?;
+        if self.probe.is_some() {
+            return Ok(());
+        }
         let values = row.to_values();
         let key = key_of(R::TABLE, &values);
         self.assert_own(R::TABLE, &key);
@@ -116,15 +130,19 @@ impl Tables<'_> {
     /// A reject when it was, with another body; [`Stop::Missing`] when the lane must look.
     pub fn seen<R: Row>(&mut self, row: &R) -> Result<bool, Stop> {
         let table = self.place_of(R::TABLE)?;
-        let values = row.to_values();
-        match self.held(table, key_of(R::TABLE, &values))? {
+        match self.held(table, row.key())? {
             None => Ok(false),
-            Some(held) if held.last() == values.last() => {
-                self.staged.push(Staged::Duplicate);
+            Some(held) if held.last() == Some(&row.last()) => {
+                self.repeated();
                 Ok(true)
             }
             Some(_) => Err(Reject::new("same identity as an earlier event, with another body").into()),
         }
+    }
+
+    /// Says that this event was applied before, of a role that remembers identities in its own rows.
+    pub fn repeated(&mut self) {
+        self.staged.push(Staged::Duplicate);
     }
 
     /// Appends the history row of this event, which [`Tables::seen`] said is new.
@@ -133,6 +151,9 @@ impl Tables<'_> {
     /// A table that the role does not declare.
     pub fn append<R: Row>(&mut self, row: &R) -> Result<(), Stop> {
         let table = self.place_of(R::TABLE)?;
+        if self.probe.is_some() {
+            return Ok(());
+        }
         let values = row.to_values();
         let key = key_of(R::TABLE, &values);
         self.assert_own(R::TABLE, &key);
@@ -146,6 +167,9 @@ impl Tables<'_> {
     /// A table that the role does not declare.
     pub fn add<R: Row>(&mut self, steps: &R) -> Result<(), Stop> {
         let table = self.place_of(R::TABLE)?;
+        if self.probe.is_some() {
+            return Ok(());
+        }
         let mut values = steps.to_values();
         let lane = R::TABLE.key.saturating_sub(1).min(values.len());
         values.insert(lane, Value::Long(i64::from(self.source.lane)));
@@ -185,12 +209,7 @@ impl Tables<'_> {
             return Ok(());
         }
         let (key, event) = make(self.derived_id(name));
-        let mut config = SerializerConfig::new(topic.codec()?);
-        let datum = serde_avro_fast::to_datum_vec(&event, &mut config)
-            .map_err(|_| Reject::new(format!("derived event {name} does not fit the schema of {}", topic.name)))?;
-        if datum.len() > MAX_EMIT {
-            return Err(Reject::new(format!("derived event {name} is larger than {MAX_EMIT} bytes")).into());
-        }
+        let datum = to_datum(name, topic, &event)?;
         self.staged.push(Staged::Emit(Emit { topic: place, key, datum }));
         Ok(())
     }
@@ -203,7 +222,7 @@ impl Tables<'_> {
     /// UUIDv5 of (role, key, source event's id, name).
     pub fn derived_id(&self, name: &str) -> Uuid {
         let Source { key, event_id, .. } = &self.source;
-        derived_id(&[self.role.name, key, &event_id.to_string(), name])
+        derived_id(&[self.role.name, key, event_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()), name])
     }
 
     /// The row under a key, this event's own changes included.
@@ -256,6 +275,20 @@ fn key_of(table: &Table, values: &[Value]) -> Key {
     values.get(..table.key).unwrap_or(values).into()
 }
 
+/// The datum of an event that fleet makes; `name` stands for it in the reason.
+///
+/// # Errors
+/// It is larger than [`MAX_EMIT`], or does not fit its topic's schema.
+pub fn to_datum<E: Serialize>(name: &str, topic: &'static Topic, event: &E) -> Result<Vec<u8>, Reject> {
+    let mut config = SerializerConfig::new(topic.codec()?);
+    let datum = serde_avro_fast::to_datum(event, Vec::with_capacity(USUAL_EMIT), &mut config)
+        .map_err(|_| Reject::new(format!("derived event {name} does not fit the schema of {}", topic.name)))?;
+    if datum.len() > MAX_EMIT {
+        return Err(Reject::new(format!("derived event {name} is larger than {MAX_EMIT} bytes")));
+    }
+    Ok(datum)
+}
+
 /// A key column's text, as it stands in a Kafka key or a Redis key.
 pub fn key_text(value: &Value) -> String {
     match value {
@@ -271,30 +304,34 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6d0a_3c55_8d7e_5b0f_9c3d_2f4e_8a71_c6e
 
 /// An id made of parts: UUIDv5 in fleet's namespace of the parts, each followed by a unit separator.
 pub fn derived_id(parts: &[&str]) -> Uuid {
-    let name: String = parts.iter().flat_map(|it| [*it, "\u{1f}"]).collect();
-    Uuid::new_v5(&NAMESPACE, name.as_bytes())
+    let mut name = Vec::with_capacity(128);
+    for part in parts {
+        name.extend_from_slice(part.as_bytes());
+        name.push(0x1f);
+    }
+    Uuid::new_v5(&NAMESPACE, &name)
 }
 
 /// The hash of an event's body as stored: XXH3-64 over each value's tag and little-endian bytes.
 pub fn body_hash(values: &[Value]) -> i64 {
-    let mut hash = Xxh3::new();
+    let mut bytes = Vec::with_capacity(512);
     for value in values {
         match value {
-            Value::Null => hash.update(&[0]),
+            Value::Null => bytes.push(0),
             Value::Long(long) => {
-                hash.update(&[1]);
-                hash.update(&long.to_le_bytes());
+                bytes.push(1);
+                bytes.extend_from_slice(&long.to_le_bytes());
             }
             Value::Id(id) => {
-                hash.update(&[2]);
-                hash.update(id.as_bytes());
+                bytes.push(2);
+                bytes.extend_from_slice(id.as_bytes());
             }
             Value::Text(text) => {
-                hash.update(&[3]);
-                hash.update(&(text.len() as u64).to_le_bytes());
-                hash.update(text.as_bytes());
+                bytes.push(3);
+                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
             }
         }
     }
-    hash.digest().cast_signed()
+    xxh3_64(&bytes).cast_signed()
 }

@@ -110,7 +110,7 @@ pub fn push_changes(out: &mut String, role: &Role, changes: &Changes) {
 fn push_cached(out: &mut String, role: &Role, cached: &Cached) {
     let Some(family) = role.caches.get(cached.family) else { return };
     let held = if cached.row.is_some() { "held" } else { "absent" };
-    push_line(out, &["cache", family.name, &columns(family.table.columns, &cached.key), held, &format!("at={}", instant(cached.at))]);
+    push_line(out, &["cache", family.name, &columns(family.key_columns(), &cached.key), held, &format!("at={}", instant(cached.at))]);
 }
 
 fn push_emit(out: &mut String, role: &Role, emit: &Emit) {
@@ -156,7 +156,8 @@ pub fn value_text(kind: Kind, value: &Value) -> String {
     }
 }
 
-fn hundredths(it: i64) -> String {
+/// A number of hundredths: 72.35.
+pub(super) fn hundredths(it: i64) -> String {
     let (sign, size) = (if it < 0 { "-" } else { "" }, it.unsigned_abs());
     format!("{sign}{}.{:02}", size / 100, size % 100)
 }

@@ -84,6 +84,35 @@ long_field!(super::Hundredths, Kind::Hundredths, |it: &super::Hundredths| it.0, 
 long_field!(super::Time, Kind::Time, |it: &super::Time| it.0, |it| Some(super::Time(it)));
 long_field!(super::Day, Kind::Day, |it: &super::Day| i64::from(it.0), |it: i64| i32::try_from(it).ok().map(super::Day));
 
+/// Gives an enum names, by which its variants stand in text columns, events and labels.
+#[macro_export]
+macro_rules! symbols {
+    ($type:ty, { $($variant:ident: $name:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every variant, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name in columns, events and labels.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+
+        impl $crate::fold::Field for $type {
+            const KIND: $crate::fold::Kind = $crate::fold::Kind::Text;
+            fn to_value(&self) -> $crate::fold::Value {
+                $crate::fold::Value::Text(self.name().into())
+            }
+            fn from_value(value: &$crate::fold::Value) -> Option<Self> {
+                let $crate::fold::Value::Text(text) = value else { return None };
+                Self::ALL.iter().copied().find(|it| it.name() == &**text)
+            }
+        }
+    };
+}
+
 impl Field for Uuid {
     const KIND: Kind = Kind::Id;
     fn to_value(&self) -> Value {

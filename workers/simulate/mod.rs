@@ -4,8 +4,11 @@
 
 mod achievements;
 mod crowd;
+mod email;
+mod keystrokes;
 mod leaderboard;
 mod pace;
+mod payments;
 mod repeat;
 mod test_results;
 mod typing;
@@ -52,16 +55,30 @@ const TOPICS: &[(&str, Tell, &str)] = &[
     ("test-results", test_results::tell, test_results::ABOUT),
     ("leaderboard-updates", leaderboard::tell, leaderboard::ABOUT),
     ("achievement-events", achievements::tell, achievements::ABOUT),
+    ("keystroke-analytics", keystrokes::tell, keystrokes::ABOUT),
+];
+
+/// A stream that is no typing: its events by a plan, for a topic's schema.
+type Make = fn(Plan, &'static Schema) -> Box<dyn Iterator<Item = Simulated> + Send>;
+
+/// The other topics that can be made up: their streams, and what is said of the figures.
+const OTHERS: &[(&str, Make, &str)] = &[
+    ("payment-events", |plan, schema| Box::new(payments::Payments::new(plan, schema)), payments::ABOUT),
+    ("email-send", |plan, schema| Box::new(email::Mails::new(plan, schema)), email::ABOUT),
 ];
 
 /// The events of a topic by a plan, in the order in which to produce them; `None` for a topic that cannot be made up.
 pub fn stream(topic: &'static Topic, plan: Plan) -> Option<Box<dyn Iterator<Item = Simulated> + Send>> {
+    let schema = topic.codec().ok()?;
+    if let Some((_, make, _)) = OTHERS.iter().find(|it| it.0 == topic.name) {
+        return Some(Box::new(Repeat::new(make(plan, schema), plan)));
+    }
     let (_, tell, _) = TOPICS.iter().find(|it| it.0 == topic.name)?;
-    let told = Told { pace: Pace::new(plan), tell: *tell, schema: topic.codec().ok()? };
+    let told = Told { pace: Pace::new(plan), tell: *tell, schema };
     Some(Box::new(Repeat::new(told, plan)))
 }
 
-/// What holds for every stream, for the help text.
+/// What holds for every stream of typing, for the help text.
 pub const DISTRIBUTIONS: &str = "\
 users     a fifth of the sittings are those of the first 5 % of the users; 3 in 10 have no name
 skill     log-normal, median 45 words a minute, sigma 0.4, within 10..220; 8 % up and down from test to test
@@ -72,7 +89,9 @@ doubled   1 % come again, byte for byte, within the next 500 events";
 
 /// What holds for a topic's events, for the help text; empty for a topic that cannot be made up.
 pub fn distributions(topic: &Topic) -> &'static str {
-    TOPICS.iter().find(|it| it.0 == topic.name).map_or("", |it| it.2)
+    let typing = TOPICS.iter().map(|it| (it.0, it.2));
+    let about = typing.chain(OTHERS.iter().map(|it| (it.0, it.2))).find(|it| it.0 == topic.name);
+    about.map_or("", |it| it.1)
 }
 
 /// Tests told as events.

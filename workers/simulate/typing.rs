@@ -144,7 +144,7 @@ fn claim(wpm: f64, wrong: f64, chance: &mut ChaCha8Rng) -> (f64, f64) {
 }
 
 /// A UUID of version 7.
-fn id(at: Time, chance: &mut ChaCha8Rng) -> Uuid {
+pub(super) fn id(at: Time, chance: &mut ChaCha8Rng) -> Uuid {
     let bits = u128::from(at.0.cast_unsigned()) << 80 | u128::from(chance.random::<u64>()) << 16 | u128::from(chance.random::<u16>());
     let version = bits & !(0xf << 76) | 0x7 << 76;
     Uuid::from_u128(version & !(0x3 << 62) | 0x2 << 62)

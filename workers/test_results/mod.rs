@@ -60,9 +60,11 @@ fn apply(result: &TestResult, tables: &mut Tables<'_>) -> Result<(), Stop> {
     if tables.seen(&test)? {
         return Ok(());
     }
-    let mut profile = tables.get::<Profile>((test.user_id,))?.unwrap_or_else(|| Profile::new(&test));
+    let mut before = Before::of(&test, tables)?;
+    tables.no_more_rows()?;
+    let mut profile = before.profile.take().unwrap_or_else(|| Profile::new(&test));
     if test.verdict == Verdict::Counted {
-        count(&mut test, &mut profile, tables)?;
+        count(&mut test, &mut profile, before, tables)?;
     }
     profile.recent = recent::with(&profile.recent, &test)?;
     profile.last_event_at = profile.last_event_at.max(test.occurred_at);
@@ -71,13 +73,31 @@ fn apply(result: &TestResult, tables: &mut Tables<'_>) -> Result<(), Stop> {
     tables.cache(&recent::FAMILY, (test.user_id,))
 }
 
+/// The rows that a result meets, where there are any.
+struct Before {
+    profile: Option<Profile>,
+    best: Option<PersonalBest>,
+    day: Option<TypingDay>,
+}
+
+impl Before {
+    fn of(test: &Test, tables: &mut Tables<'_>) -> Result<Self, Stop> {
+        let counted = test.verdict == Verdict::Counted;
+        Ok(Self {
+            profile: tables.get((test.user_id,))?,
+            best: if test.is_rankable() { tables.get(PersonalBest::key_for(test))? } else { None },
+            day: if counted { tables.get((test.user_id, test.day()))? } else { None },
+        })
+    }
+}
+
 /// What a counted result changes beside its own row.
-fn count(test: &mut Test, profile: &mut Profile, tables: &mut Tables<'_>) -> Result<(), Stop> {
+fn count(test: &mut Test, profile: &mut Profile, rows: Before, tables: &mut Tables<'_>) -> Result<(), Stop> {
     let before = profile.clone();
-    test.is_pb = keep_best(test, tables)?;
+    test.is_pb = keep_best(test, rows.best, tables)?;
     test.xp = xp::earned(test, &before)?;
     profile.count(test)?;
-    let mut day = tables.get::<TypingDay>((test.user_id, test.day()))?.unwrap_or_else(|| TypingDay::new(test));
+    let mut day = rows.day.unwrap_or_else(|| TypingDay::new(test));
     day.count(test)?;
     tables.put(&day)?;
     step_counters(test, tables)?;
@@ -86,12 +106,8 @@ fn count(test: &mut Test, profile: &mut Profile, tables: &mut Tables<'_>) -> Res
 }
 
 /// Whether it is a personal best, which then stands in place of the one before it.
-fn keep_best(test: &Test, tables: &mut Tables<'_>) -> Result<bool, Stop> {
-    if !test.is_rankable() {
-        return Ok(false);
-    }
-    let before = tables.get::<PersonalBest>(PersonalBest::key_for(test))?;
-    if before.as_ref().is_some_and(|it| test.wpm <= it.wpm) {
+fn keep_best(test: &Test, before: Option<PersonalBest>, tables: &mut Tables<'_>) -> Result<bool, Stop> {
+    if !test.is_rankable() || before.as_ref().is_some_and(|it| test.wpm <= it.wpm) {
         return Ok(false);
     }
     tables.put(&PersonalBest::of(test, before.as_ref()))?;

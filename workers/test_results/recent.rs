@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
@@ -25,9 +25,11 @@ pub static FAMILY: Family = Family {
 const LENGTH: usize = 10;
 
 /// One result of it. The order of the fields is the contract's.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 struct Recent {
-    #[serde(deserialize_with = "fold::event_id", serialize_with = "fold::write_event_id")]
+    #[serde(serialize_with = "fold::write_event_id")]
+    #[cfg_attr(test, serde(deserialize_with = "fold::event_id"))]
     event_id: Uuid,
     occurred_at: Time,
     mode: Mode,
@@ -53,28 +55,74 @@ impl Recent {
             is_pb: test.is_pb,
         }
     }
-
-    fn order(&self) -> (Time, Uuid) {
-        (self.occurred_at, self.event_id)
-    }
 }
 
-/// The document with one more result, which is left out if ten are newer.
+/// The document with one more result, which is left out if ten are newer. Results that stay are copied as they stand.
 ///
 /// # Errors
 /// A reject if the document is none: a damaged row, which must not be written over.
 pub fn with(document: &Json, test: &Test) -> Result<Json, Reject> {
-    let mut results: Vec<Recent> = serde_json::from_str(&document.0).map_err(|_| Reject::new("typing_profiles.recent is damaged"))?;
-    let newest = Recent::of(test);
-    let place = results.partition_point(|it| it.order() > newest.order());
-    results.insert(place, newest);
-    results.truncate(LENGTH);
-    let text = serde_json::to_string(&results).map_err(|_| Reject::new("recent has no JSON form"))?;
+    let results = results(&document.0)?;
+    let newest = (test.occurred_at, test.event_id);
+    let mut place = 0;
+    while let Some(result) = results.get(place)
+        && order(result)? > newest
+    {
+        place += 1;
+    }
+    if place >= LENGTH {
+        return Ok(document.clone());
+    }
+    let newest = serde_json::to_string(&Recent::of(test)).map_err(|_| Reject::new("recent has no JSON form"))?;
+    let (newer, older) = results.split_at(place);
+    let mut text = String::with_capacity(document.0.len() + newest.len() + 1);
+    for result in newer.iter().chain([&newest.as_str()]).chain(older).take(LENGTH) {
+        text.push(if text.is_empty() { '[' } else { ',' });
+        text.push_str(result);
+    }
+    text.push(']');
     Ok(Json(text.into()))
+}
+
+/// How each result begins. No text within one holds this: there every quote stands behind a backslash.
+const HEAD: &str = "{\"event_id\":\"";
+/// What stands between a result's id and its time.
+const NECK: &str = "\",\"occurred_at\":";
+
+/// The results of a document, as they stand in it.
+fn results(document: &str) -> Result<Vec<&str>, Reject> {
+    let list = document.strip_prefix('[').and_then(|it| it.strip_suffix(']')).ok_or_else(damaged)?;
+    let mut results = Vec::with_capacity(LENGTH);
+    let mut rest = list;
+    while !rest.is_empty() {
+        let inner = rest.strip_prefix(HEAD).ok_or_else(damaged)?;
+        let next = inner.match_indices('{').map(|it| it.0).find(|at| inner.get(*at..).is_some_and(|it| it.starts_with(HEAD)));
+        let (result, after) = rest.split_at(next.map_or(rest.len(), |it| HEAD.len() + it));
+        let result = if after.is_empty() { Some(result) } else { result.strip_suffix(',') };
+        results.push(result.filter(|it| it.ends_with('}')).ok_or_else(damaged)?);
+        rest = after;
+    }
+    Ok(results)
+}
+
+/// Results stand in falling order of this.
+fn order(result: &str) -> Result<(Time, Uuid), Reject> {
+    let parse = || {
+        let (id, rest) = result.strip_prefix(HEAD)?.split_once(NECK)?;
+        let (at, _) = rest.split_once(',')?;
+        Some((Time(at.parse().ok()?), Uuid::try_parse(id).ok()?))
+    };
+    parse().ok_or_else(damaged)
+}
+
+fn damaged() -> Reject {
+    Reject::new("typing_profiles.recent is damaged")
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{super::tests::result, *};
 
     /// The document after results of these (minutes, ids).
@@ -119,7 +167,58 @@ mod tests {
 
     #[test]
     fn a_damaged_document_is_not_written_over() {
-        assert!(with(&Json("{}".into()), &Test::of(&result(1)).unwrap()).is_err());
+        let whole = document(&[(1, 1), (2, 2)]);
+        assert!(with(&whole, &Test::of(&result(3)).unwrap()).is_ok());
+        let at = whole.0.find(",{").unwrap();
+        let broken =
+            [whole.0[..at].to_owned(), whole.0.replacen(",{", "{", 1), whole.0.replacen("},{", ",{", 1), whole.0.replace("_at", "")];
+        for damaged in ["{}", "", "[", "[{}]", "[null]"].map(str::to_owned).into_iter().chain(broken) {
+            assert!(with(&Json(damaged.as_str().into()), &Test::of(&result(1)).unwrap()).is_err(), "{damaged}");
+        }
+    }
+
+    /// The document as it is made when all of it is read and written anew.
+    fn rewritten(document: &Json, test: &Test) -> Json {
+        let mut results: Vec<Recent> = serde_json::from_str(&document.0).unwrap();
+        results.push(Recent::of(test));
+        results.sort_by_key(|it| std::cmp::Reverse((it.occurred_at, it.event_id)));
+        results.truncate(LENGTH);
+        Json(serde_json::to_string(&results).unwrap().into())
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z]{0,8}",
+            ".{0,8}",
+            Just(HEAD.to_owned()),
+            Just(format!("\\\\{NECK}7,\\")),
+            Just("},{\"event_id\":\"".to_owned()),
+            Just("]}[{\u{1}日\\\"".to_owned()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn results_that_stay_are_the_same_bytes_as_written_anew(
+            tests in prop::collection::vec((0..6_i64, 1..9_u128, text(), text(), 0..3_000_i32, any::<bool>()), 1..40),
+        ) {
+            let mut document = Json("[]".into());
+            for (minute, id, mode2, language, wpm, quote) in tests {
+                let mode = if quote { Mode::Quote } else { Mode::Custom };
+                let event = result(id).later(minute * 60_000).but(|it| {
+                    (it.mode, it.mode2, it.language) = (mode, mode2.into(), language.into());
+                    it.wpm = f64::from(wpm) / 7.0;
+                });
+                let test = Test::of(&event).unwrap();
+                let spliced = with(&document, &test).unwrap();
+                // Of equal order either may stand first: no two results of a user have the same id.
+                let twice = results(&document.0).unwrap().iter().any(|it| order(it) == Ok((test.occurred_at, test.event_id)));
+                if !twice {
+                    prop_assert_eq!(&spliced, &rewritten(&document, &test));
+                    document = spliced;
+                }
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use workers::fold::{Changes, Presume};
 
 use super::{
-    Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Letter, Owner, Resolution, Retry, RoleMetrics, State, Step, Store, TRANSIENT,
-    Took, Work,
+    Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Letter, Owner, Parts, Resolution, Retry, RoleMetrics, State, Step, Store,
+    TRANSIENT, Took, Work,
 };
 
 impl Work<'_> {
@@ -79,7 +79,8 @@ impl Work<'_> {
     pub(super) fn committed(&mut self, advance: &Advance, took: &Took) {
         self.confirmed = advance.confirmed;
         let metrics = &self.context.metrics;
-        for (step, duration) in [(Step::Ledger, took.fence), (Step::Rows, took.rows), (Step::Commit, took.commit)] {
+        let wait = std::mem::take(&mut self.waited) + took.wait;
+        for (step, duration) in [(Step::Wait, wait), (Step::Ledger, took.fence), (Step::Rows, took.rows), (Step::Commit, took.commit)] {
             metrics.step(step).observe(duration.as_secs_f64());
         }
         self.lane.state(State::Flowing, "");
@@ -87,6 +88,7 @@ impl Work<'_> {
 
     pub(super) fn flushed(&mut self, next: i64) {
         self.next = next;
+        self.context.held.note(self.lane.partition, self.token, next);
         self.lane.consumer.commit(self.lane.partition, next);
         self.lane.progress(next, self.intake.oldest());
         self.context.metrics.records_skipped.inc_by(std::mem::take(&mut self.intake.repeated));
@@ -98,12 +100,11 @@ impl Work<'_> {
         }
     }
 
-    pub(super) fn hand_over(&mut self, changes: Changes, next: i64) -> Result<(), End> {
+    pub(super) fn hand_over(&mut self, (changes, parts): (Changes, Parts), next: i64) {
         crate::failpoint_sync!("after-commit");
         let from = self.next;
-        self.outside.perform((from, next), self.epoch, changes)?;
+        self.outside.perform((from, next), self.epoch, changes, parts);
         self.flushed(next);
-        Ok(())
     }
 
     /// Counts what a flush brought, at the moment it became visible.

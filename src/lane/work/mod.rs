@@ -22,7 +22,7 @@ use super::{
     breaker::Breaker,
     claim::Claimed,
     intake::{Batch, Intake, Obstacle, PACE, remember},
-    outside::{MOST_BYTES, Outside, PARTING},
+    outside::{MOST_BYTES, Outside, PARTING, Parts},
 };
 use crate::{
     fault::Fault,
@@ -70,6 +70,8 @@ pub struct Work<'l> {
     rested: bool,
     /// Held while folding and flushing; let go while waiting for better weather.
     slot: Option<OwnedSemaphorePermit>,
+    /// How long the next flush has waited for others so far.
+    waited: Duration,
     flushed_at: Instant,
     looked_at: Instant,
 }
@@ -81,6 +83,7 @@ impl<'l> Work<'l> {
         let settings = &context.settings;
         let (token, epoch, next) = (claimed.token, claimed.epoch, claimed.next);
         let now = Instant::now();
+        context.held.note(lane.partition, token, next);
         Self {
             fold: Fold::new(context.role, lane.partition, Presume::New, settings.lane_memory),
             outside: Outside::start(&context, (lane.partition, token), next, std::mem::take(&mut claimed.behind)),
@@ -96,6 +99,7 @@ impl<'l> Work<'l> {
             held: false,
             rested: false,
             slot: None,
+            waited: Duration::ZERO,
             flushed_at: now.checked_sub(PACE).unwrap_or(now),
             looked_at: now,
         }
@@ -129,8 +133,12 @@ impl<'l> Work<'l> {
             self.take_slot().await?;
             let context = Arc::clone(&self.context);
             self.intake.drain().map_err(|it| self.obstacle_end(it))?;
+            let decoding = Instant::now();
             match self.intake.batch(&context.registry).await {
-                Ok(batch) => self.settle(batch).await?,
+                Ok(batch) => {
+                    context.metrics.step(Step::Decode).observe(decoding.elapsed().as_secs_f64());
+                    self.settle(batch).await?;
+                }
                 Err(Obstacle::Wait(fault)) => self.wait_for_schema(fault).await?,
                 Err(obstacle) => return Err(self.obstacle_end(obstacle)),
             }
@@ -139,9 +147,10 @@ impl<'l> Work<'l> {
 
     async fn take_slot(&mut self) -> Result<(), End> {
         if self.slot.is_none() {
-            let slots = Arc::clone(&self.context.slots);
+            let (slots, since) = (Arc::clone(&self.context.slots), Instant::now());
             // It is never closed.
             self.slot = self.lane.unless_ordered(slots.acquire_owned()).await?.ok();
+            self.waited += since.elapsed();
         }
         Ok(())
     }
@@ -227,7 +236,7 @@ impl<'l> Work<'l> {
         {
             // Past control records, which are nobody's events.
             let next = self.next.max(end);
-            let advance = self.advance(&Changes::default(), next, None)?;
+            let advance = self.advance((&Changes::default(), &Parts::default()), next, None)?;
             self.flush(&advance, &Changes::default(), &[]).await?;
             self.flushed(next);
         }

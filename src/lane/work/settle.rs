@@ -7,7 +7,9 @@ use std::ops::Range;
 use tokio::time::Instant;
 use workers::fold::{Changes, Missing, Presume, Progress, Reject, Values, WRONG_PARTITION};
 
-use super::{Advance, Batch, Cause, End, Failure, Fault, Letter, MOST_BYTES, Retry, State, Step, WARY, Work, load, remember};
+use super::{
+    Advance, Batch, Cause, Duration, End, Failure, Fault, Letter, MOST_BYTES, Parts, Retry, State, Step, WARY, Work, load, remember,
+};
 
 /// What became of one attempt at a range of a batch.
 pub(super) enum Settled {
@@ -59,7 +61,8 @@ impl Work<'_> {
         let letters = letters(batch, range.start, &changes);
         let next = last.offset + 1;
         self.wait_for_room().await?;
-        let advance = self.advance(&changes, next, Some(remember(last)))?;
+        let parts = Parts::of(&changes)?;
+        let advance = self.advance((&changes, &parts), next, Some(remember(last)))?;
         if let Some(failure) = self.flush(&advance, &changes, &letters).await? {
             return Ok(self.take_back(failure));
         }
@@ -67,7 +70,7 @@ impl Work<'_> {
         self.breaker = breaker;
         self.account(batch, range.start..range.start + done, &changes);
         let clean = changes.rejects.is_empty();
-        self.hand_over(changes, next)?;
+        self.hand_over((changes, parts), next);
         if clean {
             self.forget_breaker().await?;
         }
@@ -77,14 +80,19 @@ impl Work<'_> {
     /// Folds a range as far as the lane's memory goes, loading what it misses.
     async fn fold_range(&mut self, batch: &Batch, range: Range<usize>) -> Result<Changes, End> {
         let entries = batch.entries.get(range).unwrap_or_default();
-        let folding = Instant::now();
+        let (begun, mut loading) = (Instant::now(), Duration::ZERO);
         while let Progress::Missing(missing) = self.fold.advance(entries) {
-            for (missing, row) in self.load(missing).await? {
+            let asked = Instant::now();
+            let rows = self.load(missing).await?;
+            loading += asked.elapsed();
+            for (missing, row) in rows {
                 self.fold.hold(missing, row);
             }
         }
-        self.context.metrics.step(Step::Fold).observe(folding.elapsed().as_secs_f64());
         let changes = self.fold.take();
+        for (step, duration) in [(Step::Load, loading), (Step::Fold, begun.elapsed().saturating_sub(loading))] {
+            self.context.metrics.step(step).observe(duration.as_secs_f64());
+        }
         if changes.rejects.iter().any(|(_, it)| it.reason == WRONG_PARTITION) {
             self.lane.check_partitions().await?;
         }
@@ -119,22 +127,24 @@ impl Work<'_> {
 
     /// Waits until the derived events not yet acknowledged leave room in `pending`, before BEGIN and never inside.
     pub(super) async fn wait_for_room(&mut self) -> Result<(), End> {
+        let since = Instant::now();
         while self.outside.unacknowledged() > MOST_BYTES {
             self.lane.state(State::SinkBlocked, "derived events are not acknowledged: the brokers are away or slow");
             self.lane.unless_ordered(self.outside.progress()).await?;
             self.outside.confirmed(self.next)?;
         }
+        self.waited += since.elapsed();
         Ok(())
     }
 
     pub(super) fn advance(
         &mut self,
-        changes: &Changes,
+        (changes, parts): (&Changes, &Parts),
         next: i64,
         last_record: Option<crate::store::ledger::LastRecord>,
     ) -> Result<Advance, End> {
         let confirmed = self.outside.confirmed(if changes.emits.is_empty() && changes.caches.is_empty() { next } else { self.next })?;
-        let (pending, caches_behind) = self.outside.pending_with(changes)?;
+        let (pending, caches_behind) = self.outside.pending_with(changes, parts);
         Ok(Advance {
             partition: self.lane.partition,
             token: self.token,

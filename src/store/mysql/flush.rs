@@ -10,7 +10,7 @@ use workers::fold::{Changes, Column, Role, Table, Value, Values};
 
 use super::{
     DEADLINE, Failure, acquire, classify, discard,
-    statements::{Shape, Statements},
+    statements::{MAX_ROWS, Shape, Statements},
     values,
 };
 use crate::{
@@ -79,6 +79,8 @@ pub struct Flush<'a> {
 /// How long the steps of a flush took, and what it wrote.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Took {
+    /// Until there was a connection.
+    pub wait: Duration,
     /// BEGIN and the ledger's compare-and-set.
     pub fence: Duration,
     /// The rows.
@@ -100,9 +102,11 @@ impl Flush<'_> {
     /// # Errors
     /// [`Failure`]: nothing of it landed, except where that says it is unknown.
     pub async fn commit(&self, pool: &MySqlPool) -> Result<Took, Failure> {
+        let started = Instant::now();
         let mut connection = acquire(pool).await?;
+        let wait = started.elapsed();
         let outcome = timeout(DEADLINE, self.transaction(&mut connection)).await;
-        let Ok(outcome) = outcome else {
+        let Ok(outcome) = outcome.map(|it| it.map(|took| Took { wait, ..took })) else {
             discard(connection);
             return Err(Failure::Unknown);
         };
@@ -177,8 +181,8 @@ impl Flush<'_> {
     }
 }
 
-/// Bytes of a value on the wire, about: room made at once is not moved again and again.
-const VALUE: usize = 16;
+/// Bytes of one statement, about, unless it is of one row: far below `max_allowed_packet`.
+const MOST_BYTES: usize = 4 << 20;
 
 /// A row or a key, as values in the order of columns.
 trait AsValues {
@@ -198,12 +202,12 @@ impl AsValues for Box<[Value]> {
 /// Sends rows in statements of the few fixed sizes.
 async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, columns: &[Column], rows: &[R]) -> Result<u64, Failure> {
     let mut rest = rows;
-    while let Some((size, text)) = shape.at_most(rest.len()) {
+    while let Some((size, text)) = shape.at_most(fitting(rest)) {
         let (now, later) = rest.split_at(size);
         rest = later;
         let mut arguments = MySqlArguments::default();
-        let values = size * columns.len();
-        arguments.reserve(values, values * VALUE);
+        let room = now.iter().flat_map(|it| it.values()).map(values::room).sum();
+        arguments.reserve(size * columns.len(), room);
         for row in now {
             for (column, value) in columns.iter().zip(row.values()) {
                 values::bind(&mut arguments, column, value)?;
@@ -214,7 +218,38 @@ async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, colu
     Ok(rows.len() as u64)
 }
 
+/// How many of these rows, at least one if there is any, one statement may carry by their bytes.
+fn fitting<R: AsValues>(rows: &[R]) -> usize {
+    let bytes = |row: &R| row.values().iter().map(values::room).sum::<usize>();
+    let mut left = MOST_BYTES;
+    let fit = rows.iter().take(MAX_ROWS).take_while(|row| {
+        let bytes = bytes(row);
+        let fits = bytes <= left;
+        left = left.saturating_sub(bytes);
+        fits
+    });
+    fit.count().max(1).min(rows.len())
+}
+
 /// An error in COMMIT: the server's own word is a rollback, a lost connection says nothing.
 fn commit_failure(error: &sqlx::Error) -> Failure {
     if error.as_database_error().is_some() { classify(error) } else { Failure::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(bytes: &[usize]) -> Vec<Values> {
+        bytes.iter().map(|it| Values::from([Value::Text("x".repeat(*it).into())])).collect()
+    }
+
+    #[test]
+    fn a_statement_carries_as_many_rows_as_its_bytes_allow() {
+        assert_eq!(fitting(&rows(&[])), 0);
+        assert_eq!(fitting(&rows(&[10; 2_000])), MAX_ROWS);
+        assert_eq!(fitting(&rows(&[1 << 20; 9])), 3, "four of them and what stands around each are more");
+        assert_eq!(fitting(&rows(&[5 << 20, 1])), 1, "one alone, however large");
+        assert_eq!(fitting(&rows(&[1, 5 << 20])), 1);
+    }
 }

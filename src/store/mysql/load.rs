@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use sqlx::{Arguments as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
 use tokio::time::timeout;
 use workers::fold::{Key, Missing, Role, Values};
 
@@ -58,6 +58,7 @@ pub async fn load_tables(
             let (now, later) = rest.split_at(size);
             rest = later;
             let mut arguments = MySqlArguments::default();
+            arguments.reserve(size * declared.key, now.iter().flatten().map(values::room).sum());
             for key in now {
                 for (column, value) in declared.key_columns().iter().zip(key.iter()) {
                     values::bind(&mut arguments, column, value)?;

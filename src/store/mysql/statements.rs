@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use workers::fold::{Column, Kind, Role, Sort, Table};
+use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
 /// Rows of one statement, greatest first; a count of rows is cut into these.
 const SIZES: [usize; 7] = [1000, 300, 100, 30, 10, 3, 1];
@@ -52,7 +52,7 @@ impl Statements {
         let keys = table.key;
         Self {
             write: Shape::new(table.columns.len(), MAX_ROWS, |rows| write(table, rows)),
-            delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), key_in(table, rows))),
+            delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), keys_one_by_one(table, rows))),
             read: Shape::new(keys, MOST_KEYS, |rows| {
                 format!("SELECT {} FROM {} WHERE {}", names(&read_columns), quote(table.name), key_in(table, rows))
             }),
@@ -71,7 +71,8 @@ pub fn whole(table: &Table) -> String {
     format!("SELECT {} FROM {}", names(table.columns), quote(table.name))
 }
 
-const MAX_ROWS: usize = SIZES[0];
+/// Rows of one statement at most.
+pub const MAX_ROWS: usize = SIZES[0];
 
 /// The statements that read a whole table in the order of its key, a page at a time.
 #[derive(Debug)]
@@ -103,6 +104,21 @@ fn after(key: &[Column]) -> String {
     alternatives.join(" OR ")
 }
 
+/// An owner's first rows, of the columns that its list shows; the owner is bound.
+pub fn newest(table: &Table, gathered: &Gathered) -> String {
+    let Gathered { owner, order, most, .. } = gathered;
+    let shown = names(&gathered.shown(table));
+    let order: Vec<String> = order.iter().map(|it| format!("{} DESC", quote(it))).collect();
+    format!("SELECT {shown} FROM {} WHERE {} = ? ORDER BY {} LIMIT {most}", quote(table.name), quote(owner), order.join(", "))
+}
+
+/// Owners in order, each once, so many at most: the first, or those after one that is bound.
+pub fn owners(table: &Table, gathered: &Gathered, (is_next, most): (bool, usize)) -> String {
+    let owner = quote(gathered.owner);
+    let after = if is_next { format!("WHERE {owner} > ? ") } else { String::new() };
+    format!("SELECT DISTINCT {owner} FROM {} {after}ORDER BY {owner} LIMIT {most}", quote(table.name))
+}
+
 /// The INSERT of a table's sort, for so many rows.
 fn write(table: &Table, rows: usize) -> String {
     let insert = format!("INSERT INTO {} ({}) VALUES {}", quote(table.name), names(table.columns), tuples(table.columns.len(), rows));
@@ -122,6 +138,14 @@ fn key_in(table: &Table, rows: usize) -> String {
     let columns: Vec<&str> = table.key_columns().iter().map(|it| key_parameter(it.kind)).collect();
     let tuple = format!("({})", columns.join(","));
     format!("({}) IN ({})", names(table.key_columns()), vec![tuple; rows].join(","))
+}
+
+/// The keys of so many rows as alternatives. MySQL 9.7 cannot prepare a DELETE that compares tuples with a DATE or DATETIME in them:
+/// it reads the parameters before there are any (error 1292).
+fn keys_one_by_one(table: &Table, rows: usize) -> String {
+    let columns: Vec<String> = table.key_columns().iter().map(|it| format!("{} = ?", quote(it.name))).collect();
+    let key = format!("({})", columns.join(" AND "));
+    vec![key; rows].join(" OR ")
 }
 
 /// A key column's parameter. Without the cast MySQL 9.7 finds no row at all the first time that a prepared statement is
@@ -196,11 +220,22 @@ mod tests {
     }
 
     #[test]
-    fn times_in_keys_are_cast() {
+    fn a_list_is_its_owners_first_rows() {
+        let gathered = Gathered { key: "", owner: "b", order: &["n", "a"], most: 3, columns: &["n", "b"], ttl_s: 1 };
+        let newest = newest(table(Sort::State), &gathered);
+        assert_eq!(newest, "SELECT `n`, `b` FROM `t` WHERE `b` = ? ORDER BY `n` DESC, `a` DESC LIMIT 3");
+        assert_eq!(owners(table(Sort::State), &gathered, (false, 9)), "SELECT DISTINCT `b` FROM `t` ORDER BY `b` LIMIT 9");
+        assert_eq!(owners(table(Sort::State), &gathered, (true, 9)), "SELECT DISTINCT `b` FROM `t` WHERE `b` > ? ORDER BY `b` LIMIT 9");
+    }
+
+    #[test]
+    fn times_in_keys_are_cast_in_look_ups_and_stand_alone_in_deletes() {
         let columns = Box::leak(Box::new([column("a"), Column { name: "at", kind: Kind::Time, nullable: false }]));
         let table = Box::leak(Box::new(Table { name: "t", sort: Sort::State, key: 2, columns }));
         let statements = Statements::of(table);
-        assert_eq!(statements.delete.at_most(1).unwrap().1, "DELETE FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
+        let (read, delete) = (statements.read.at_most(1).unwrap().1, statements.delete.at_most(3).unwrap().1);
+        assert_eq!(read, "SELECT `a`, `at` FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
+        assert_eq!(delete, "DELETE FROM `t` WHERE (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?)");
     }
 
     #[test]

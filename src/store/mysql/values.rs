@@ -19,7 +19,7 @@ pub fn bind(arguments: &mut MySqlArguments, column: &Column, value: &Value) -> R
     let done = match (column.kind, value) {
         (_, Value::Null) => arguments.add(None::<&str>),
         (Kind::Long | Kind::Bool, Value::Long(long)) => arguments.add(*long),
-        (Kind::Hundredths, Value::Long(long)) => arguments.add(decimal(*long)),
+        (Kind::Hundredths, Value::Long(long)) => arguments.add(Decimal::of(*long).as_str()),
         (Kind::Time, Value::Long(millis)) => arguments.add(datetime(Time(*millis)).ok_or_else(|| out_of_kind(column))?),
         (Kind::Day, Value::Long(days)) => arguments.add(date(*days).ok_or_else(|| out_of_kind(column))?),
         (Kind::Id, Value::Id(id)) => arguments.add(&*id.hyphenated().encode_lower(&mut Uuid::encode_buffer())),
@@ -29,20 +29,66 @@ pub fn bind(arguments: &mut MySqlArguments, column: &Column, value: &Value) -> R
     done.map_err(|error| Fault::fatal(format!("column {}: {error}", column.name)))
 }
 
+/// Bytes of a value on the wire, at most: room made at once is not moved again and again.
+pub fn room(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        // The longest is a decimal.
+        Value::Long(_) => 1 + Decimal::MOST,
+        Value::Id(_) => 37,
+        Value::Text(text) => 9 + text.len(),
+    }
+}
+
 fn out_of_kind(column: &Column) -> Fault {
     Fault::fatal(format!("column {} was given a value that is not {:?}", column.name, column.kind))
 }
 
-/// Hundredths as decimal text: 7235 is "72.35".
-pub fn decimal(hundredths: i64) -> String {
-    let sign = if hundredths < 0 { "-" } else { "" };
-    let whole = hundredths.unsigned_abs();
-    format!("{sign}{}.{:02}", whole / 100, whole % 100)
+/// Hundredths as decimal text, made in place: 7235 is "72.35".
+pub struct Decimal {
+    text: [u8; Self::MOST],
+    from: usize,
+}
+
+impl Decimal {
+    /// A sign, twenty digits and a point.
+    const MOST: usize = 22;
+
+    /// The text of these hundredths.
+    pub fn of(hundredths: i64) -> Self {
+        let mut it = Self { text: [0; Self::MOST], from: Self::MOST };
+        let mut rest = hundredths.unsigned_abs();
+        for place in 0.. {
+            it.put(b'0' + u8::try_from(rest % 10).unwrap_or_default());
+            rest /= 10;
+            match place {
+                1 => it.put(b'.'),
+                2.. if rest == 0 => break,
+                _ => {}
+            }
+        }
+        if hundredths < 0 {
+            it.put(b'-');
+        }
+        it
+    }
+
+    /// Puts a character before the rest.
+    fn put(&mut self, character: u8) {
+        self.from = self.from.saturating_sub(1);
+        self.text.get_mut(self.from).into_iter().for_each(|it| *it = character);
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.text.get(self.from..).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or_default()
+    }
 }
 
 /// An instant as MySQL's DATETIME takes it.
 pub fn datetime(at: Time) -> Option<PrimitiveDateTime> {
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at.0) * 1_000_000).ok()?;
+    let (seconds, millis) = (at.0.div_euclid(1000), u16::try_from(at.0.rem_euclid(1000)).ok()?);
+    let at = OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_millisecond(millis).ok()?;
     Some(PrimitiveDateTime::new(at.date(), at.time()))
 }
 
@@ -135,17 +181,20 @@ mod tests {
 
     #[test]
     fn hundredths_round_trip_as_text() {
-        for hundredths in [0, 5, 99, 100, 7235, -1, -250, 123_456_789] {
-            assert_eq!(parse_decimal(&decimal(hundredths)), Some(hundredths));
+        for hundredths in [0, 5, 99, 100, 7235, -1, -99, -250, 123_456_789, i64::MAX, i64::MIN + 100] {
+            assert_eq!(parse_decimal(Decimal::of(hundredths).as_str()), Some(hundredths));
         }
+        let texts = [0, 7, 60, 7235, -5, -12_345, i64::MIN].map(|it| Decimal::of(it).as_str().to_owned());
+        assert_eq!(texts, ["0.00", "0.07", "0.60", "72.35", "-0.05", "-123.45", "-92233720368547758.08"]);
         assert_eq!(parse_decimal("7.5"), Some(750));
         assert_eq!(parse_decimal("7.123"), None);
     }
 
     #[test]
     fn instants_round_trip() {
-        for at in [0, 1, 946_684_800_000, 1_700_000_000_123] {
+        for at in [0, 1, -1, -62_135_596_800_000, 946_684_800_000, 1_700_000_000_123] {
             assert_eq!(millis(datetime(Time(at)).unwrap()), at);
         }
+        assert_eq!(datetime(Time(i64::MAX)), None);
     }
 }

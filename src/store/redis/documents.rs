@@ -3,25 +3,32 @@
 //! It reads no row and sends nothing. A row that is gone leaves `null` as data, so that nothing older comes back.
 
 use redis::Cmd;
-use workers::fold::{Document, Table, Value, Values, key_text};
+use workers::fold::{Column, Document, Table, Value, Values, key_text};
 
 use super::{Shown, Version, scripts};
 
 /// The command that writes a row's document.
 pub fn command(document: &Document, table: &Table, row: &Shown) -> Cmd {
-    let mut command = scripts::DOCUMENT.on(&[&key(document.key, table, &row.key)]);
-    command.arg(value(row.version, data(document, table, row.values.as_ref()))).arg(document.ttl_s.max(1));
+    let key = key(document.key, table.key_columns(), &row.key);
+    set(&key, row.version, data(document, table, row.values.as_ref()), document.ttl_s)
+}
+
+/// The command that sets data under a key as of a version.
+pub fn set(key: &str, version: Version, data: &str, ttl_s: u32) -> Cmd {
+    let mut command = scripts::DOCUMENT.on(&[key]);
+    command.arg(value(version, data)).arg(ttl_s.max(1));
     command
 }
 
 /// A template with `{column}` replaced by the text of that key column.
-fn key(template: &str, table: &Table, key: &[Value]) -> String {
+pub fn key(template: &str, columns: &[Column], key: &[Value]) -> String {
     let mut made = String::with_capacity(template.len() + 16);
     let mut rest = template;
     while let Some((before, blank)) = rest.split_once('{') {
         made.push_str(before);
         let (name, after) = blank.split_once('}').unwrap_or((blank, ""));
-        made.push_str(&table.place(name).and_then(|it| key.get(it)).map_or_else(String::new, key_text));
+        let place = columns.iter().position(|it| it.name == name);
+        made.push_str(&place.and_then(|it| key.get(it)).map_or_else(String::new, key_text));
         rest = after;
     }
     made.push_str(rest);
@@ -58,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_key_takes_the_text_of_its_columns() {
-        assert_eq!(key(DOCUMENT.key, &TABLE, &[Value::Long(42), Value::Text("é{a}".into())]), "x:42:é{a}:doc");
+        assert_eq!(key(DOCUMENT.key, TABLE.key_columns(), &[Value::Long(42), Value::Text("é{a}".into())]), "x:42:é{a}:doc");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod boards;
 mod documents;
+mod gathered;
 mod generation;
 mod keep;
 mod link;
@@ -70,6 +71,7 @@ struct Inner {
     mysql: MySqlPool,
     link: Link,
     generation: Generation,
+    reader: gathered::Reader,
 }
 
 /// A family that is a board, and which.
@@ -95,7 +97,14 @@ impl Caches {
     pub fn new(url: &str, role: &'static Role, mysql: MySqlPool) -> Result<Self, Fault> {
         let boards = role.caches.iter().filter(|it| matches!(it.form, Form::Board(_))).count();
         let generation = Generation::of(role.name, boards);
-        let inner = Inner { role, statements: Statements::of_role(role), mysql, link: Link::new(url)?, generation };
+        let inner = Inner {
+            role,
+            statements: Statements::of_role(role),
+            mysql,
+            link: Link::new(url)?,
+            generation,
+            reader: gathered::Reader::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -106,7 +115,8 @@ impl Caches {
     /// # Errors
     /// Transient: Redis is away or slow, or, for entries without a row, MySQL is.
     pub async fn write(&self, partition: i32, version: Version, entries: &[Cached]) -> Result<(), Fault> {
-        let (held, missing): (Vec<&Cached>, Vec<&Cached>) = entries.iter().partition(|it| it.row.is_some());
+        let is_held = |it: &&Cached| it.row.is_some() && !self.inner.is_gathered(it.family);
+        let (held, missing): (Vec<&Cached>, Vec<&Cached>) = entries.iter().partition(is_held);
         if !held.is_empty() {
             let at = held.iter().map(|it| it.at).max();
             let rows = held.into_iter().map(|it| Shown { family: it.family, key: it.key.clone(), values: it.row.clone(), version });
@@ -120,11 +130,13 @@ impl Caches {
         self.write_from_rows(partition, &keys).await
     }
 
-    /// Writes entries of a lane as its rows are now: they are read with the lane's ledger row in one snapshot.
+    /// Writes entries of a lane as the rows are now: they are read with the ledger in one snapshot.
     ///
     /// # Errors
     /// Transient: Redis or MySQL is away or slow. Fatal: the ledger has no row of the lane.
     pub async fn write_from_rows(&self, partition: i32, keys: &[(usize, Key)]) -> Result<(), Fault> {
+        let (owners, keys): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|(family, _)| self.inner.is_gathered(*family));
+        self.gather(&owners).await?;
         if keys.is_empty() {
             return Ok(());
         }
@@ -181,6 +193,7 @@ impl Caches {
             let Some(family) = self.inner.role.caches.get(row.family) else { continue };
             match &family.form {
                 Form::Document(document) => sender.push(documents::command(document, family.table, row), 1).await?,
+                Form::Gathered(gathered) => sender.push(gathered::command(gathered, family, row), 1).await?,
                 Form::Board(board) => {
                     let placing = row.values.as_ref().and_then(|it| (board.place)(it));
                     let standings = standings.entry(row.family).or_insert_with(|| Standings::of(board));
@@ -201,8 +214,13 @@ impl Inner {
     fn boards(&self) -> impl Iterator<Item = Ranking> {
         self.role.caches.iter().filter_map(|it| match &it.form {
             Form::Board(board) => Some((*it, board)),
-            Form::Document(_) => None,
+            Form::Document(_) | Form::Gathered(_) => None,
         })
+    }
+
+    /// Whether an entry of a family names an owner, not a row.
+    fn is_gathered(&self, family: usize) -> bool {
+        self.role.caches.get(family).is_some_and(|it| matches!(it.form, Form::Gathered(_)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rebuild: everything that Redis shows of a role, made again from the tables while lanes go on writing.
 //!
-//! Every document carries the version of its lane in the snapshot that it was read in, so that nothing newer is overwritten. A board
+//! Every document carries the version of its lane in the snapshot that it was read in, every gathered list that of all lanes, so that
+//! nothing newer is overwritten. A board
 //! is deleted first and read in a snapshot taken after that: what was committed before the snapshot is in it, and what was
 //! committed after it is added by its lane after the deletion. One worker rebuilds, the others wait; nothing is held in memory
 //! but a page. It stops no lane, and leaves documents of rows that are no more to expire.
@@ -79,6 +80,7 @@ impl Caches {
         if lock.state == State::Torn {
             for place in 0..self.inner.role.caches.len() {
                 shown += self.rebuild_documents(place, &mut connection).await?;
+                shown += self.rebuild_gathered(place, &mut connection).await?;
             }
         }
         // Last, since a board lives for minutes only until somebody keeps it.

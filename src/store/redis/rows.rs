@@ -66,6 +66,14 @@ impl Snapshot {
         self.lanes.iter().map(|(lane, version)| (*lane, *version)).collect()
     }
 
+    /// One version for what is made of all lanes' rows: it rises with each of theirs.
+    pub fn together(&self) -> Version {
+        self.lanes.values().fold(Version::default(), |sum, it| Version {
+            epoch: sum.epoch.saturating_add(it.epoch),
+            next_offset: sum.next_offset.saturating_add(it.next_offset),
+        })
+    }
+
     /// The version of a lane.
     fn version(&self, role: &Role, partition: i32) -> Result<Version, Fault> {
         let missing = || Fault::fatal(format!("ledger-missing: {} has no row of partition {partition}", role.ledger));
@@ -162,12 +170,13 @@ impl Pages {
     }
 }
 
-async fn run(connection: &mut MySqlConnection, statement: &str) -> Result<(), Fault> {
+/// Runs a statement without an answer.
+pub async fn run(connection: &mut MySqlConnection, statement: &str) -> Result<(), Fault> {
     within(connection.execute(statement)).await.map(drop)
 }
 
 /// An answer of MySQL within the time that any piece of work may take.
-async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
+pub async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
     timeout(DEADLINE, answer).await.map_err(|_| slow())?.map_err(|error| fault(&error))
 }
 

@@ -1,5 +1,7 @@
 //! Derived events: which results reach a board, and which facts they tell.
 
+use serde_avro_fast::ser::SerializerConfig;
+
 use super::*;
 use crate::fold::Event as _;
 
@@ -30,9 +32,11 @@ fn derives_only_events_that_their_topics_accept() {
         if topic.name == achievements::TOPIC.name {
             let fact: achievements::AchievementFact = serde_avro_fast::from_datum_slice(&emit.datum, schema).unwrap();
             assert_eq!((fact.check(), emit.key.clone()), (Ok(()), fact.user_id.to_string()));
+            assert_eq!(serde_avro_fast::to_datum_vec(&fact, &mut SerializerConfig::new(schema)).unwrap(), emit.datum);
         } else {
             let update: leaderboard::LeaderboardUpdate = serde_avro_fast::from_datum_slice(&emit.datum, schema).unwrap();
             assert_eq!((crate::fold::Event::check(&update), emit.key.clone()), (Ok(()), update.user_id.to_string()));
+            assert_eq!(serde_avro_fast::to_datum_vec(&update, &mut SerializerConfig::new(schema)).unwrap(), emit.datum);
         }
     }
 }

@@ -2,32 +2,19 @@
 //!
 //! The data stays outside the project. Where it is absent, one line says what was not checked.
 
-#![expect(clippy::disallowed_methods, reason = "the real data lies outside the tree")]
-
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::fold::derived_id;
-
-/// A file of the data for tests.
-fn shared(path: &str) -> Option<String> {
-    let folder =
-        std::env::var_os("FLEET_SHARED").map_or_else(|| [env!("CARGO_MANIFEST_DIR"), "../../shared/data"].iter().collect(), PathBuf::from);
-    let text = std::fs::read_to_string(folder.join(path)).ok();
-    if text.is_none() {
-        println!("not checked, for want of the file {path}: {}", std::thread::current().name().unwrap_or_default());
-    }
-    text
-}
+use crate::{fold::derived_id, real_data};
 
 /// An event as plain JSON, and whether the result was a best.
 type Flagged = (Json, bool);
 
 /// The real results, and their records.
 fn real_results() -> Option<(Vec<Flagged>, Vec<Record>)> {
-    let text = shared("monkeytype_results/results.ndjson")?;
+    let text = real_data::text("monkeytype_results/results.ndjson")?;
     let results: Vec<Json> = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
     let events: Vec<Flagged> = results.iter().map(|it| (event(it), it["is_pb"].as_bool().unwrap())).collect();
     let lines: String = events.iter().map(|(event, _)| format!("{event}\n")).collect();
@@ -120,7 +107,7 @@ fn real_results_make_the_same_rows_in_any_batching() {
 
 #[test]
 fn streaks_step_as_published() {
-    let Some(text) = shared("published_vectors_monkeytype.json") else { return };
+    let Some(text) = real_data::text("published_vectors_monkeytype.json") else { return };
     let vectors: Json = serde_json::from_str(&text).unwrap();
     let mut steps = 0;
     for (offset, sequence) in vectors["streak_by_hour_offset"].as_object().unwrap() {

@@ -101,16 +101,19 @@ fn check(role: &'static Role, topic: &Topic, ndjson: &str) {
     for path in &paths {
         let older = schema_without(&schema, path).to_string();
         let (plain_older, writer) = (Plain::parse(&older).unwrap(), older.parse().unwrap());
+        let mut left_out = 0;
         for line in ndjson.lines().filter(|it| !it.trim().is_empty()) {
             let mut json: Json = serde_json::from_str(line).unwrap();
             remove(&mut json, path);
             let event = plain::encode(topic, &json).unwrap();
             let record = Record::of(topic, &event);
             let datum = plain_older.encode(&json).unwrap();
-            assert_ne!(datum, event.datum, "{}: {path:?} is not in the datum", topic.name);
+            // The same datum: its body is another record of the union.
+            left_out += usize::from(datum != event.datum);
             let as_default = changes(role, &record, &event.datum, topic.codec().unwrap());
             assert_eq!(changes(role, &record, &datum, &writer), as_default, "{}: {path:?} without default in the event", role.name);
         }
+        assert!(left_out > 0, "{}: {path:?} is in no example", topic.name);
     }
 }
 

@@ -129,6 +129,24 @@ proptest! {
     }
 
     #[test]
+    fn a_lane_looks_ahead_only_as_far_as_it_has_room(log in log()) {
+        let lane = log[0].partition;
+        let entries: Vec<_> = log.iter().filter(|it| it.partition == lane).map(|it| it.entry(&ROLE, 0)).collect();
+        let mut fold = Fold::new(&ROLE, lane, Presume::Nothing, 0);
+        let Progress::Missing(mut missing) = fold.advance(&entries) else { panic!("nothing is held yet") };
+        // One row tells how much rows weigh: there is no room for any.
+        missing.truncate(1);
+        loop {
+            missing.into_iter().for_each(|it| fold.hold(it, None));
+            let Progress::Missing(more) = fold.advance(&entries) else { break };
+            let next = &entries[fold.done()..=fold.done()];
+            let alone = Fold::new(&ROLE, lane, Presume::Nothing, 0).advance(next);
+            prop_assert!(matches!(alone, Progress::Missing(alone) if more.len() <= alone.len()));
+            missing = more;
+        }
+    }
+
+    #[test]
     fn what_is_refused_leaves_no_trace(log in log(), bad in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..5), 0..10)) {
         let (clean, _) = played(Play::new(&ROLE), &log, &[log.len()]);
         let mut dirty = log.clone();

@@ -5,6 +5,7 @@ mod compat;
 mod defaults;
 mod every_role;
 mod machine;
+mod mails;
 mod plain;
 mod simulate;
 mod tiny;

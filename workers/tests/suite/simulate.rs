@@ -10,22 +10,22 @@ use workers::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-const START: Time = Time(1_715_592_600_000);
-const DAY_MS: i64 = 86_400_000;
+pub const START: Time = Time(1_715_592_600_000);
+pub const DAY_MS: i64 = 86_400_000;
 
-fn topic(name: &str) -> &'static Topic {
+pub fn topic(name: &str) -> &'static Topic {
     topics().into_iter().find(|it| it.name == name).unwrap()
 }
 
-fn plan(events: u64, seed: u64) -> Plan {
+pub fn plan(events: u64, seed: u64) -> Plan {
     Plan { users: 1_000, events, seed, start: START, span_ms: 7 * DAY_MS }
 }
 
-fn events(name: &str, plan: Plan) -> Vec<Simulated> {
+pub fn events(name: &str, plan: Plan) -> Vec<Simulated> {
     stream(topic(name), plan).unwrap().collect()
 }
 
-fn hash(events: &[Simulated]) -> u64 {
+pub fn hash(events: &[Simulated]) -> u64 {
     let mut hash = Xxh3::new();
     for event in events {
         hash.update(event.key.as_bytes());
@@ -35,13 +35,13 @@ fn hash(events: &[Simulated]) -> u64 {
     hash.digest()
 }
 
-const NAMES: [&str; 3] = ["test-results", "leaderboard-updates", "achievement-events"];
+const NAMES: [&str; 4] = ["test-results", "leaderboard-updates", "achievement-events", "keystroke-analytics"];
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
     let hashes = NAMES.map(|name| hash(&events(name, plan(10_000, 1))));
     // Another value here means that everyone's streams change.
-    assert_eq!(hashes.map(|it| format!("{it:016x}")), ["523978e999ac96e3", "b1e405e59a4c653c", "e7f071ba0d4d6e6a"]);
+    assert_eq!(hashes.map(|it| format!("{it:016x}")), ["523978e999ac96e3", "b1e405e59a4c653c", "e7f071ba0d4d6e6a", "98635da788234f5c"]);
     assert_ne!(hash(&events(NAMES[0], plan(10_000, 2))), hashes[0]);
 }
 
@@ -129,7 +129,7 @@ fn facts_of(facts: &Topic) -> impl Iterator<Item = String> {
     facts.examples.lines().map(move |it| parse(it)["fact"].as_str().unwrap().to_owned())
 }
 
-fn record(topic: &Topic, event: Simulated) -> Record {
+pub fn record(topic: &Topic, event: Simulated) -> Record {
     Record::of(topic, &PlainEvent { key: event.key, datum: event.datum, occurred_at: event.occurred_at })
 }
 
@@ -144,8 +144,73 @@ fn verdicts(play: &Play, table: usize) -> BTreeMap<String, u32> {
     verdicts
 }
 
+const PAYMENTS: &str = "payment-events";
+
+#[test]
+fn payments_are_the_same_for_the_same_seed_and_as_many_as_asked() {
+    let made = events(PAYMENTS, plan(10_000, 1));
+    // Another value here means that everyone's streams change.
+    assert_eq!(format!("{:016x}", hash(&made)), "0");
+    assert_ne!(hash(&events(PAYMENTS, plan(10_000, 2))), hash(&made));
+    for (users, count, span_ms) in [(1, 1, 0), (1, 0, DAY_MS), (3, 500, 1_000), (100_000, 20_000, 30 * DAY_MS)] {
+        let events = events(PAYMENTS, Plan { users, events: count, seed: 9, start: START, span_ms });
+        assert_eq!(events.len() as u64, count);
+        assert!(events.iter().all(|it| (START..=START.plus(span_ms.max(60_000))).contains(&it.occurred_at)));
+    }
+}
+
+/// How many rows of a table of the role of payments have each text in a column.
+fn tally(play: &Play, table: &str, column: &str) -> BTreeMap<String, usize> {
+    let role = ROLES.iter().find(|it| it.topic.name == PAYMENTS).unwrap();
+    let place = role.tables.iter().position(|it| it.name == table).unwrap();
+    let column = role.tables[place].place(column).unwrap();
+    let mut tally = BTreeMap::new();
+    for row in play.model().rows(place) {
+        let Value::Text(text) = &row[column] else { panic!("no text") };
+        *tally.entry(text.to_string()).or_default() += 1;
+    }
+    tally
+}
+
+#[test]
+fn payments_are_late_doubled_and_disordered_and_live_as_the_help_says() {
+    let role = ROLES.iter().find(|it| it.topic.name == PAYMENTS).unwrap();
+    let made = events(PAYMENTS, plan(40_000, 5));
+    let (mut now, mut late) = (START, 0);
+    for event in &made {
+        late += usize::from(event.occurred_at < now);
+        now = now.max(event.occurred_at);
+    }
+    assert!((3_500..=9_000).contains(&late), "{late} of 40,000 are told after something newer");
+    let mut play = Play::new(role);
+    let records: Vec<Record> = made.into_iter().map(|it| record(role.topic, it)).collect();
+    let (mut duplicates, mut emits) = (0, 0);
+    for flush in play.batch(&records).unwrap() {
+        assert_eq!(flush.changes.rejects, []);
+        duplicates += flush.changes.duplicates;
+        emits += flush.changes.emits.len();
+    }
+    assert!((300..=500).contains(&duplicates), "{duplicates} repeats");
+    let status = tally(&play, "payments", "status");
+    let payments: usize = status.values().sum();
+    println!("{payments} payments {status:?}, {emits} derived events");
+    assert!((33..=35).contains(&(400_000 / payments)), "{payments} payments of 40,000 events");
+    let percent = |count: usize| 100 * count / payments;
+    assert!(percent(status["succeeded"]) >= 88 && percent(status["canceled"]) >= 2 && percent(status["failed"]) >= 2, "{status:?}");
+    let reasons = tally(&play, "payment_quarantine", "reason");
+    println!("{reasons:?}");
+    for reason in ["mismatch", "amount_conflict", "succeeded_and_canceled", "over_refund"] {
+        assert!(reasons[reason] * 300 > payments, "{reasons:?}");
+    }
+    let (refunds, disputes) = (tally(&play, "payment_refunds", "state"), tally(&play, "payment_disputes", "state"));
+    println!("{refunds:?} {disputes:?}");
+    assert!(refunds["succeeded"] * 20 > payments && refunds["failed"] > 0 && refunds["failed_after_success"] > 0);
+    assert!(disputes["won"] > 0 && disputes["lost"] > 0 && disputes["open"] > 0);
+}
+
 #[test]
 fn they_say_what_they_are() {
+    assert!(distributions(topic(PAYMENTS)).contains("disordered"));
     for name in NAMES {
         assert!(!distributions(topic(name)).is_empty());
         let event = &events(name, plan(1, 1))[0];
