@@ -1,5 +1,5 @@
-//! What holds for roles on real servers, whatever they are: its examples and made-up events come to the fold's rows and keys, and its catalogues are
-//! the program's.
+//! What holds for roles on real servers, whatever they are: examples and made-up events come to the fold's rows and keys, and
+//! catalogues are the program's.
 
 use std::{fs, path::Path};
 
