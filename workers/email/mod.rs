@@ -33,7 +33,6 @@ pub static ROLE: Role = Role {
     caches: &[],
     emits: &[&TOPIC],
     drains: &[&drain::DRAIN],
-    catalogues: &[],
     counts: &[],
 };
 
