@@ -32,6 +32,7 @@ pub static ROLE: Role = Role {
     tables: &[EmailHistory::TABLE, EmailContact::TABLE, EmailMessage::TABLE, EmailSuppression::TABLE, EmailDay::TABLE, EmailOutbox::TABLE],
     caches: &[],
     emits: &[&TOPIC],
+    catalogues: &[],
     drains: &[&drain::DRAIN],
     counts: &[],
 };
