@@ -8,6 +8,7 @@
 mod support;
 
 mod boards;
+mod chain;
 mod commit;
 mod conversations;
 mod crash;
