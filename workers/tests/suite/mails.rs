@@ -1,14 +1,14 @@
 //! Made-up mails: contacts first, then mails with what became of them, such as the role applies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use workers::{
     ROLES,
-    fold::{Play, Record, Value},
+    fold::{Play, Record},
     simulate::{Plan, distributions},
 };
 
-use crate::simulate::{DAY_MS, START, events, hash, plan, record, topic};
+use crate::simulate::{DAY_MS, START, events, hash, plan, record, tally, topic};
 
 const MAILS: &str = "email-send";
 
@@ -24,19 +24,6 @@ fn mails_are_the_same_for_the_same_seed_and_as_many_as_asked() {
         assert_eq!(events.len() as u64, count);
         assert!(events.iter().all(|it| (START..=START.plus(span_ms)).contains(&it.occurred_at)));
     }
-}
-
-/// How many rows of a table of the role of mails have each text in a column.
-fn tally(play: &Play, table: &str, column: &str) -> BTreeMap<String, usize> {
-    let role = ROLES.iter().find(|it| it.topic.name == MAILS).unwrap();
-    let place = role.tables.iter().position(|it| it.name == table).unwrap();
-    let column = role.tables[place].place(column).unwrap();
-    let mut tally = BTreeMap::new();
-    for row in play.model().rows(place) {
-        let Value::Text(text) = &row[column] else { panic!("no text in {column}: {row:?}") };
-        *tally.entry(text.to_string()).or_default() += 1;
-    }
-    tally
 }
 
 #[test]
