@@ -100,7 +100,7 @@ fn decimal(amount: &str, places: usize, lang: &str) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! They are compiled in and parsed once. Nothing is rendered here: that is `render.rs`.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
+
+use Class::{AtLeastOnce, AtMostOnce};
+use Shape::{Line, Text, Url, Whole};
 
 use crate::fold::{Reject, check_text, check_within};
 
@@ -77,9 +79,6 @@ macro_rules! texts {
 pub(super) const LAYOUT: Source = ("layout.html", include_str!("templates/layout.html"));
 /// The language that stands in for one that a template lacks.
 const FALLBACK: &str = "en";
-
-use Class::{AtLeastOnce, AtMostOnce};
-use Shape::{Line, Text, Url, Whole};
 
 /// Every template. Those that somebody waits for are at-least-once, those that may be missed at-most-once.
 pub(super) static TEMPLATES: &[Template] = &[
