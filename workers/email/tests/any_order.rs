@@ -38,6 +38,8 @@ fn rows_of(records: &[Record], cuts: &[usize]) -> Vec<String> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_order_comes_to_the_same_rows(
         events in prop::collection::vec(bodies(), 1..14),
