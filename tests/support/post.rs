@@ -136,7 +136,7 @@ impl Post {
 
     /// Makes all that waits for a later try, or for a lease's end, due now, as if that time had passed.
     pub fn hurry(&self) {
-        let hurry = "UPDATE email_outbox SET due_at = UTC_TIMESTAMP(3) WHERE state IN ('retry', 'sending')";
+        let hurry = "UPDATE email_outbox SET due_at = UTC_TIMESTAMP(3) WHERE due_at IS NOT NULL";
         self.world.database.run(hurry).expect("the queue");
     }
 
