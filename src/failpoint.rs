@@ -47,5 +47,9 @@ pub fn strike(name: &str) -> bool {
     let stops = std::env::var_os("FLEET_FAILPOINT_STOP").is_some();
     let signal = if stops { "-STOP" } else { "-KILL" };
     let sent = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+    if stops {
+        // On a busy machine a stop takes a while to reach every thread: this one must not go on meanwhile.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
     !stops && sent.is_ok()
 }

@@ -33,15 +33,15 @@ impl Post {
         let (since, longest) = (handing.since, self.own.lease.saturating_sub(self.settings.patience));
         // Past that another worker might hold the row before the answer is here.
         let in_time = move || since.elapsed() < longest;
-        match self.smtp.send(&handing.letter, &in_time, self.stop.clone()).await {
-            Ok(answer) => self.settle(handing, answer).await,
-            Err(fault) => {
-                tracing::debug!("given back: {fault}");
-                let entry = handing.before.given_back();
-                if let Err(fault) = self.own.write(&entry, Some(handing.lease)).await {
-                    self.own.weather(&fault);
-                }
-            }
+        let why = match self.smtp.send(&handing.letter, &in_time, self.stop.clone()).await {
+            // Frozen on the way: what the row needs is another worker's to say.
+            Ok(Answer::Unreached(why)) if !in_time() => why,
+            Ok(answer) => return self.settle(handing, answer).await,
+            Err(fault) => fault.to_string(),
+        };
+        tracing::debug!("given back: {why}");
+        if let Err(fault) = self.own.write(&handing.before.given_back(), Some(handing.lease)).await {
+            self.own.weather(&fault);
         }
     }
 
