@@ -34,7 +34,7 @@ CREATE TABLE keystroke_stats (
   sessions       BIGINT      NOT NULL COMMENT 'Sessions of this user and layout',
   key_stats      LONGTEXT    NOT NULL COMMENT 'JSON array in the order of keys, read by the view of this name: [key, [n, errors, latency, hold]]; latency and hold: [n, sum, sum of squares, twice p50, twice p95, histogram] of milliseconds',
   digraph_stats  LONGTEXT    NOT NULL COMMENT 'JSON array in the order of keys, read by the view of this name: [[first_key, second_key], [n, rollovers, latency]]; latency as in key_stats',
-  key_confusions LONGTEXT    NOT NULL COMMENT 'JSON array in the order of keys, read by the view of this name: [[expected, typed], n]',
+  key_confusions LONGTEXT    NOT NULL COMMENT 'JSON array in the order of keys, summed over layouts by the view of this name: [[expected, typed], n]',
   last_event_at  DATETIME(3) NOT NULL COMMENT 'Greatest occurred_at of the sessions, UTC',
   PRIMARY KEY (user_id, layout),
   CHECK (JSON_VALID(key_stats)),
@@ -94,15 +94,16 @@ JOIN JSON_TABLE(s.digraph_stats, '$[*]' COLUMNS (
   latency_histogram TEXT CHARACTER SET ascii COLLATE ascii_bin PATH '$[1][2][5]'
 )) j;
 
--- How often a user of a layout pressed `typed`, and it was wrong, where `expected` was wanted.
+-- How often a user, on any layout, pressed `typed`, and it was wrong, where `expected` was wanted.
 CREATE VIEW key_confusions AS
-SELECT s.user_id, s.layout, j.expected, j.typed, j.n
+SELECT s.user_id, j.expected, j.typed, CAST(SUM(j.n) AS SIGNED) AS n
 FROM keystroke_stats s
 JOIN JSON_TABLE(s.key_confusions, '$[*]' COLUMNS (
   expected VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PATH '$[0][0]',
   typed VARCHAR(16) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin PATH '$[0][1]',
   n BIGINT PATH '$[1]'
-)) j;
+)) j
+GROUP BY s.user_id, j.expected, j.typed;
 
 CREATE TABLE user_insights (
   user_id         BIGINT      NOT NULL COMMENT 'KeystrokeSession.user_id: whose insights',

@@ -87,7 +87,7 @@ CREATE TABLE email_outbox (
   lane       INT NOT NULL COMMENT 'Partition of email-send that it came by: left alone while that lane is behind its log',
   bulk       BOOLEAN NOT NULL COMMENT 'Whether SendRequested.category is bulk: it goes last, with at most 80 percent of the rate',
   queued_at  DATETIME(3) NOT NULL COMMENT 'occurred_at of SendRequested, UTC',
-  state      VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'queued, sending, retry; for good: sent, failed, bounced (no such address), expired, suppressed, in_doubt, closed (the log knows)',
+  state      VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL COMMENT 'queued, sending, retry, in_doubt (perhaps taken: tried again if there is a due_at); for good: sent, failed, bounced (no such address), expired, suppressed, closed (the log knows)',
   attempts   BIGINT NOT NULL COMMENT 'Attempts that began, and outcomes without one',
   due_at     DATETIME(3) NULL COMMENT 'When it is looked at next, UTC; while sending, when the lease ends; NULL: done with',
   lease      CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NULL COMMENT 'Drawn by the worker that sends it; NULL: nobody does',

@@ -6,7 +6,6 @@ const { readFileSync } = require('fs');
 const { Parser } = require('@asyncapi/parser');
 const { AvroSchemaParser } = require('@asyncapi/avro-schema-parser');
 
-
 async function main() {
   const parser = new Parser({ schemaParsers: [AvroSchemaParser()] });
   const { document, diagnostics } = await parser.parse(readFileSync(0, 'utf8'));

@@ -4,7 +4,7 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
-use lettre::message::Mailbox;
+use lettre::{Address, message::Mailbox};
 
 use super::secret::{self, ServerUrl};
 use crate::fault::Fault;
@@ -74,6 +74,8 @@ pub struct Smtp {
     pub login: Option<(String, String)>,
     /// Who mails are from.
     pub from: Mailbox,
+    /// The address of that.
+    pub address: Address,
     /// Mails an hour, of all workers together.
     pub rate: u32,
     /// Mails at once.
@@ -97,13 +99,15 @@ impl Smtp {
         let (url, parts) = server(&text)?;
         let login = login(&url, &parts)?;
         let (host, port, safety) = place(&url, &parts)?;
+        let (from, address) = from(args.smtp_from.as_deref().unwrap_or_default())?;
         Ok(Some(Self {
             url,
             host,
             port,
             safety,
             login,
-            from: from(args.smtp_from.as_deref().unwrap_or_default())?,
+            from,
+            address,
             rate: args.smtp_rate,
             burst: args.smtp_burst,
             patience: Duration::from_secs(args.smtp_timeout.into()),
@@ -160,9 +164,11 @@ fn unsubscribe(text: &str) -> Result<String, Fault> {
     ServerUrl::parse(NAME, text, &["https"]).map(|it| it.secret().to_owned())
 }
 
-fn from(text: &str) -> Result<Mailbox, Fault> {
+fn from(text: &str) -> Result<(Mailbox, Address), Fault> {
     if text.is_empty() {
         return Err(Fault::fatal("FLEET_SMTP_FROM: who mails are from is needed with FLEET_SMTP_URL: name <address>"));
     }
-    text.parse().map_err(|_| Fault::fatal("FLEET_SMTP_FROM: not a mailbox: wants name <address>"))
+    let address = text.rsplit_once('<').map_or(text, |(_, it)| it).trim_end().trim_end_matches('>');
+    let both = text.parse().ok().zip(address.parse().ok());
+    both.ok_or_else(|| Fault::fatal("FLEET_SMTP_FROM: not a mailbox: wants name <address>"))
 }

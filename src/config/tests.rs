@@ -134,6 +134,12 @@ fn mail_wants_a_sender_and_a_way_out() {
     let with = |more: &[&'static str]| refusal(&url.iter().chain(more).copied().collect::<Vec<_>>(), &[]);
     assert!(with(&FROM[2..]).starts_with("FLEET_SMTP_FROM: who mails are from is needed"));
     assert!(with(&FROM[..2]).starts_with("FLEET_SMTP_UNSUBSCRIBE_URL: where a person ends"));
+    for (from, address) in
+        [("a@example.org", "a@example.org"), ("Fleet ✓ <b@example.org> ", "b@example.org"), ("<c@example.org>", "c@example.org")]
+    {
+        let flags = [url[0], url[1], "--smtp-from", from, FROM[2], FROM[3]];
+        assert_eq!(config(&flags, &[]).unwrap().smtp.unwrap().address.to_string(), address);
+    }
     assert!(with(&["--smtp-from", "nobody", FROM[2], FROM[3]]).starts_with("FLEET_SMTP_FROM: not a mailbox"));
     assert!(with(&[FROM[0], FROM[1], "--smtp-unsubscribe-url", "http://x"]).starts_with("FLEET_SMTP_UNSUBSCRIBE_URL: starts with http://"));
 }

@@ -29,7 +29,6 @@ pub struct Letter {
 /// What about it no mail can have, in a line without its content.
 pub fn letter(message: &Message, from: &Mailbox, at: Time) -> Result<Letter, String> {
     let to: Address = message.to.parse().map_err(|_| "the address is not one that mail can be sent to".to_owned())?;
-    let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()]).map_err(|it| it.to_string())?;
     let date = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.0).unwrap_or_default());
     let mut builder = lettre::Message::builder()
         .from(from.clone())
@@ -45,8 +44,8 @@ pub fn letter(message: &Message, from: &Mailbox, at: Time) -> Result<Letter, Str
         .boundary(boundary(&message.message_id))
         .singlepart(SinglePart::plain(message.text.clone()))
         .singlepart(SinglePart::html(message.html.clone()));
-    let bytes = builder.multipart(parts).map_err(|it| it.to_string())?.formatted();
-    Ok(Letter { envelope, bytes })
+    let mail = builder.multipart(parts).map_err(|it| it.to_string())?;
+    Ok(Letter { envelope: mail.envelope().clone(), bytes: mail.formatted() })
 }
 
 /// What stands between the parts: made of the id, so that it does not change, and no text holds it by chance.

@@ -209,7 +209,7 @@ fn millis(time: Duration) -> i64 {
 
 impl Post {
     fn new(own: Arc<Draining>, mail: &'static Mail, settings: settings::Smtp, stop: watch::Receiver<bool>) -> Arc<Self> {
-        let sender = Sender { address: settings.from.email.to_string(), unsubscribe_url: settings.unsubscribe.clone() };
+        let sender = Sender { address: settings.address.to_string(), unsubscribe_url: settings.unsubscribe.clone() };
         Arc::new(Self {
             own,
             mail,

@@ -3,7 +3,7 @@
 //! It is made from the table of roles, so that no migration repeats another's. It is the only view that stands in no migration.
 
 use sqlx::{Executor as _, MySqlConnection, Row as _};
-use workers::ROLES;
+use workers::{ROLES, fold::Role};
 
 use super::mysql::{fault, statements::quote};
 use crate::fault::Fault;
@@ -33,7 +33,9 @@ pub async fn outdated(connection: &mut MySqlConnection) -> Result<bool, Fault> {
 /// # Errors
 /// As the database says.
 pub async fn make(connection: &mut MySqlConnection) -> Result<(), Fault> {
-    let ledgers = ROLES.iter().map(|role| format!("SELECT '{}' AS role, {COLUMNS} FROM {}", role.name, quote(role.ledger)));
+    // The collation is said, since MySQL compares the bare text with a reader's under the two connections' collations, and refuses.
+    let select = |role: &Role| format!("SELECT '{}' COLLATE utf8mb4_0900_bin AS role, {COLUMNS} FROM {}", role.name, quote(role.ledger));
+    let ledgers = ROLES.iter().map(|it| select(it));
     let select = ledgers.collect::<Vec<_>>().join(" UNION ALL ");
     let view = format!("CREATE OR REPLACE SQL SECURITY INVOKER VIEW {VIEW} AS {select}");
     connection.execute(view.as_str()).await.map_err(|error| fault(&error).during(format!("view {VIEW}")))?;

@@ -35,6 +35,8 @@ fn many_workers_that_come_and_go_send_each_mail_once() {
     post.assert_once(&asked);
     assert!(post.told().values().all(|it| *it == [(1, "sent".to_owned())]));
     assert!(post.server.most_at_once() <= 32 * 3, "{} at once", post.server.most_at_once());
+    post.world.settle(mails());
+    post.world.verify(mails());
     others.into_iter().for_each(Worker::stop);
 }
 
@@ -159,6 +161,8 @@ fn an_older_database_put_back_under_way_sends_nothing_again() {
     post.await_states(&queued, &["closed"]);
     post.await_states(&after, &["sent"]);
     post.assert_once(&[before, queued, after].concat());
+    post.world.settle(mails());
+    post.world.verify(mails());
     workers.into_iter().for_each(Worker::stop);
 }
 

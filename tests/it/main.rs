@@ -8,6 +8,7 @@
 mod support;
 
 mod boards;
+mod chain;
 mod commit;
 mod conversations;
 mod crash;
@@ -15,6 +16,7 @@ mod every_role;
 mod life;
 mod mail;
 mod mail_once;
+mod mail_safety;
 mod payments;
 mod poison;
 mod restored;

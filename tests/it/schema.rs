@@ -118,4 +118,9 @@ fn freshness_shows_every_lane_of_every_role() {
     assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(1), "a view of too few ledgers is named");
     assert_eq!(world.run(&["migrate"]).status.code(), Some(0));
     assert_eq!(world.database.number("SELECT COUNT(*) FROM projection_freshness"), lanes);
+    for collation in ["utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci"] {
+        let of_one =
+            format!("SET NAMES utf8mb4 COLLATE {collation}; SELECT COUNT(*) FROM projection_freshness WHERE role = '{}'", ROLES[0].name);
+        assert_eq!(world.database.number(&of_one), i64::from(ROLES[0].topic.partitions), "a reader of {collation}");
+    }
 }

@@ -29,7 +29,7 @@ use super::{
     proxy::Proxy,
     redis::Redis,
     servers::{Servers, address},
-    smtp::Smtp,
+    smtp::{Smtp, Tls},
     soon,
     wait::{pause, when},
 };
@@ -132,6 +132,13 @@ impl World {
     /// A mail server of this world.
     pub fn mail_server(&self) -> Smtp {
         Smtp::start(&self.runtime)
+    }
+
+    /// A mail server of this world with TLS, and the file of its certificate.
+    pub fn safe_mail_server(&self, change: impl FnOnce(Tls) -> Tls) -> (Smtp, String) {
+        let tls = change(Tls::on_request(self.folder.path()));
+        let certificate = tls.certificate.to_string_lossy().into_owned();
+        (Smtp::start_with(&self.runtime, Some(tls)), certificate)
     }
 
     /// Gives this world an empty database, migrated, in place of its own: the log stays.

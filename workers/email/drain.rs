@@ -16,7 +16,7 @@ use super::{
     words,
 };
 use crate::fold::{
-    Column, Field, Kind, Reject, Row, Time, Value, derived_id,
+    Column, Field, Kind, Reject, Row, Value, derived_id,
     drain::{Answer, Channel, Drain, Due, Facts, Mail, Outcome, Prepared, Report, Sender, State},
     to_datum,
 };
@@ -76,13 +76,16 @@ fn prepare(due: &Due<'_>, sender: &Sender) -> Result<Prepared, Reject> {
     if known.as_ref().is_some_and(|it| is_over(it.state, template.class)) {
         return Ok(Prepared::Close(Outcome { report: false, ..done(State::Closed, "the log knows what became of it") }));
     }
-    let is_late = now >= row.not_after;
     // A worker died with it: it may have been taken.
-    if row.state == State::Sending && (template.class == Class::AtMostOnce || is_late) {
+    let is_lost = row.state == State::Sending;
+    if is_lost && template.class == Class::AtMostOnce {
         return close(State::InDoubt, "the worker that sent it was lost");
     }
-    if is_late {
-        return close(State::Expired, "not sent before it was too late");
+    if now >= row.not_after {
+        let state = too_late(&row, known.as_ref());
+        // A doubt that was told needs no telling again.
+        let report = is_lost || state == State::Expired;
+        return Ok(Prepared::Close(Outcome { report, ..done(state, "not sent before it was too late") }));
     }
     // Without the mail's own row the fold is behind this queue; without an address there is no contact yet.
     let Some(known) = known else { return Ok(Prepared::Later(schedule::next_look(&row, now))) };
@@ -102,37 +105,42 @@ fn is_over(state: MessageState, class: Class) -> bool {
     state > MessageState::InDoubt || (state == MessageState::InDoubt && class == Class::AtMostOnce)
 }
 
+/// How a mail stands that cannot be tried any more: whatever may have been taken is not known to be too late.
+fn too_late(row: &EmailOutbox, known: Option<&Known>) -> State {
+    let is_doubtful = matches!(row.state, State::Sending | State::InDoubt) || known.is_some_and(|it| it.state == MessageState::InDoubt);
+    if is_doubtful { State::InDoubt } else { State::Expired }
+}
+
 /// What a server's answer means.
 fn judge(due: &Due<'_>, answer: &Answer) -> Result<Outcome, Reject> {
     let row = row_of(due.row)?;
     let class = Template::find(&row.template)?.class;
-    let retry =
-        |why: &str, asked_ms| Ok(schedule::retry(&row, due.now, asked_ms).map_or_else(|| done(State::Expired, why), |at| again(at, why)));
+    let known = due.facts.map(Known::of).transpose()?;
+    let retry = |state, why: &str, asked_ms| match schedule::retry(&row, due.now, asked_ms) {
+        Some(at) => Ok(Outcome { due_at: Some(at), ..done(state, why) }),
+        None if state == State::InDoubt => Ok(done(state, why)),
+        None => Ok(done(too_late(&row, known.as_ref()), why)),
+    };
     match answer {
         Answer::Reply { code, text } => {
             let said = format!("{code} {text}");
             match code {
                 200..=299 => Ok(done(State::Sent, &said)),
                 // Our password or right to send is wrong: that is nobody's mail's fault.
-                530 | 534 | 535 | 538 => retry(&said, None),
+                530 | 534 | 535 | 538 => retry(State::Retry, &said, None),
                 500..=599 if is_no_such_address(text) => Ok(done(State::Bounced, &said)),
                 500..=599 => Ok(done(State::Failed, &said)),
-                _ => retry(&said, asked_wait_ms(text)),
+                _ => retry(State::Retry, &said, asked_wait_ms(text)),
             }
         }
         Answer::Lost(why) if class == Class::AtMostOnce => Ok(done(State::InDoubt, why)),
-        // Too late for another attempt, it stays in doubt: it may have been taken.
-        Answer::Lost(why) => Ok(schedule::retry(&row, due.now, None).map_or_else(|| done(State::InDoubt, why), |at| again(at, why))),
-        Answer::Unreached(why) => retry(why, None),
+        Answer::Lost(why) => retry(State::InDoubt, why, None),
+        Answer::Unreached(why) => retry(State::Retry, why, None),
     }
 }
 
 fn done(state: State, why: &str) -> Outcome {
     Outcome { state, due_at: None, reply: one_line(why), report: true }
-}
-
-fn again(at: Time, why: &str) -> Outcome {
-    Outcome { state: State::Retry, due_at: Some(at), reply: one_line(why), report: true }
 }
 
 /// The event that tells what a row records.

@@ -138,7 +138,7 @@ pub struct Attempted {
 pub enum Outcome {
     /// It is tried again later.
     Retry,
-    /// The connection was lost after the mail, which is not sent again.
+    /// The connection was lost after the mail, which may have been taken.
     InDoubt,
     /// It was not tried: the recipient wants or gets none.
     Suppressed,

@@ -163,7 +163,7 @@ pub enum State {
     Expired,
     /// Not wanted.
     Suppressed,
-    /// Perhaps taken, and not tried again.
+    /// Perhaps taken. With a `due_at` it is tried again.
     InDoubt,
     /// Known from the log to be done with.
     Closed,

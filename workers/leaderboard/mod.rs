@@ -16,7 +16,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fold::{self, Event, IntoKey, Parsed, Reject, Role, Row, Stop, Tables, Time, Topic, check_text, check_within};
+use crate::{
+    fold::{self, Event, IntoKey, Parsed, Reject, Role, Row, Stop, Tables, Time, Topic, check_text, check_within},
+    symbols,
+};
 
 use board::BOARDS;
 pub use rows::{LeaderboardEntry, LeaderboardEvent};
@@ -59,6 +62,7 @@ pub enum Operator {
     /// They add up.
     Total,
 }
+symbols!(Operator, { Best: "best", Total: "total" });
 
 /// A score that a user reached or won. Its key is `user_id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +125,7 @@ impl Event for LeaderboardUpdate {
             return Ok(());
         }
         tables.append(&identity)?;
-        for timeframe in Timeframe::ALL {
+        for timeframe in Timeframe::ALL.iter().copied() {
             let entry = LeaderboardEntry::of(&update, timeframe);
             let key = (entry.category.clone(), timeframe, entry.window_start, entry.user_id).into_key();
             let entry = match tables.get::<LeaderboardEntry>(key.clone())? {

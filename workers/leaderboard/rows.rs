@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{LeaderboardUpdate, Operator, Timeframe};
 use crate::{
-    fold::{Field, Kind, Reject, Time, Value, body_hash},
+    fold::{Field, Reject, Time, body_hash},
     row,
 };
 
@@ -127,22 +127,4 @@ impl LeaderboardEntry {
 
 fn sum(one: i64, other: i64) -> Result<i64, Reject> {
     one.checked_add(other).ok_or_else(|| Reject::new("the total overflows"))
-}
-
-impl Field for Operator {
-    const KIND: Kind = Kind::Text;
-    fn to_value(&self) -> Value {
-        Value::Text(Arc::from(match self {
-            Self::Best => "best",
-            Self::Total => "total",
-        }))
-    }
-    fn from_value(value: &Value) -> Option<Self> {
-        let Value::Text(name) = value else { return None };
-        match &**name {
-            "best" => Some(Self::Best),
-            "total" => Some(Self::Total),
-            _ => None,
-        }
-    }
 }

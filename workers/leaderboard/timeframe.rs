@@ -2,9 +2,7 @@
 //!
 //! It never asks what time it is: a window is that of an event.
 
-use std::sync::Arc;
-
-use crate::fold::{Field, Kind, Time, Value};
+use crate::{fold::Time, symbols};
 
 /// How long a board's windows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +17,9 @@ pub enum Timeframe {
     All,
 }
 
+symbols!(Timeframe, { Daily: "daily", Weekly: "weekly", Monthly: "monthly", All: "all" });
+
 impl Timeframe {
-    /// Every timeframe.
-    pub const ALL: [Self; 4] = [Self::Daily, Self::Weekly, Self::Monthly, Self::All];
-
-    /// Its name, in columns and in Redis keys.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-            Self::All => "all",
-        }
-    }
-
     /// The first instant of the window that an instant lies in.
     pub fn start(self, at: Time) -> Time {
         match self {
@@ -57,17 +44,6 @@ impl Timeframe {
     pub fn left(self, start: Time, at: Time) -> i64 {
         let unit_ms = if self == Self::Daily { 1_000 } else { 60_000 };
         self.end(start).map_or(0, |end| (end.0 - at.0).div_euclid(unit_ms))
-    }
-}
-
-impl Field for Timeframe {
-    const KIND: Kind = Kind::Text;
-    fn to_value(&self) -> Value {
-        Value::Text(Arc::from(self.name()))
-    }
-    fn from_value(value: &Value) -> Option<Self> {
-        let Value::Text(name) = value else { return None };
-        Self::ALL.into_iter().find(|it| it.name() == &**name)
     }
 }
 

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::fold::{self, END_OF_TIME, Event, Field, Kind, Reject, Stop, Tables, Time, Value, check_text, check_within};
+use crate::{
+    fold::{self, END_OF_TIME, Event, Reject, Stop, Tables, Time, check_text, check_within},
+    symbols,
+};
 
 /// What ends a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,54 +40,8 @@ pub enum Difficulty {
     Master,
 }
 
-impl Mode {
-    /// Every mode.
-    const ALL: [Self; 5] = [Self::Time, Self::Words, Self::Quote, Self::Zen, Self::Custom];
-
-    /// Its symbol in events, columns and tags.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Words => "words",
-            Self::Quote => "quote",
-            Self::Zen => "zen",
-            Self::Custom => "custom",
-        }
-    }
-}
-
-impl Difficulty {
-    /// Every difficulty.
-    const ALL: [Self; 3] = [Self::Normal, Self::Expert, Self::Master];
-
-    /// Its symbol in events, columns and tags.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::Expert => "expert",
-            Self::Master => "master",
-        }
-    }
-}
-
-/// Lets an enum with `ALL` and `name` stand in a text column.
-macro_rules! symbol_column {
-    ($type:ty) => {
-        impl Field for $type {
-            const KIND: Kind = Kind::Text;
-            fn to_value(&self) -> Value {
-                Value::Text(self.name().into())
-            }
-            fn from_value(value: &Value) -> Option<Self> {
-                let Value::Text(text) = value else { return None };
-                Self::ALL.into_iter().find(|it| it.name() == &**text)
-            }
-        }
-    };
-}
-symbol_column!(Mode);
-symbol_column!(Difficulty);
-symbol_column!(super::verdict::Verdict);
+symbols!(Mode, { Time: "time", Words: "words", Quote: "quote", Zen: "zen", Custom: "custom" });
+symbols!(Difficulty, { Normal: "normal", Expert: "expert", Master: "master" });
 
 /// A typing test that a user finished, or bailed out of. Units and bounds are the schema's.
 #[derive(Clone, Debug, Deserialize)]

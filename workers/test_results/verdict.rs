@@ -3,6 +3,7 @@
 //! It refuses nothing: every accepted result is a row, whatever its verdict.
 
 use super::{event::Mode, rows::Test};
+use crate::symbols;
 
 /// Whether a result makes bests, boards, streaks, XP and totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -16,19 +17,9 @@ pub enum Verdict {
     Implausible,
 }
 
+symbols!(Verdict, { Counted: "counted", TooShort: "too_short", Implausible: "implausible" });
+
 impl Verdict {
-    /// Every verdict.
-    pub const ALL: [Self; 3] = [Self::Counted, Self::TooShort, Self::Implausible];
-
-    /// Its symbol in columns and documents.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Counted => "counted",
-            Self::TooShort => "too_short",
-            Self::Implausible => "implausible",
-        }
-    }
-
     /// The verdict on a result as stored.
     pub fn on(test: &Test) -> Self {
         if is_too_short(test) {

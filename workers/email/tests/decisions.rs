@@ -235,9 +235,24 @@ fn a_lost_answer_is_judged_by_the_templates_class() {
     let lost = Answer::Lost("connection reset".into());
     let left = judge(&welcomed(), &lost);
     assert_eq!((left.state, left.due_at, left.report), (State::InDoubt, None, true));
-    assert_eq!(judge(&receipt(), &lost).state, State::Retry);
+    let again = judge(&receipt(), &lost);
+    assert_eq!((again.state, again.due_at, again.report), (State::InDoubt, later(300_000), true));
     let late = EmailOutbox { not_after: NOW.plus(1), ..receipt() };
-    assert_eq!(judge(&late, &lost).state, State::InDoubt, "it may have been taken");
+    assert_eq!((judge(&late, &lost).state, judge(&late, &lost).due_at), (State::InDoubt, None));
+}
+
+#[test]
+fn what_may_have_been_taken_never_expires() {
+    let doubtful = facts("in_doubt", Some("zoe@example.net"), None);
+    let late = EmailOutbox { not_after: NOW, ..receipt() };
+    for state in [State::InDoubt, State::Retry] {
+        let row = EmailOutbox { state, attempts: 2, ..late.clone() };
+        assert_eq!(closed(prepare(&row, Some(&doubtful))), (State::InDoubt, false), "it was told before");
+        sent(prepare(&EmailOutbox { state, ..receipt() }, Some(&doubtful)));
+    }
+    let row = EmailOutbox { not_after: NOW.plus(1), ..receipt() };
+    let due = Due { row: &row.to_values(), facts: Some(&doubtful), now: NOW };
+    assert_eq!((mail_of_drain().judge)(&due, &reply(451, "")).unwrap().state, State::InDoubt);
 }
 
 #[test]

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use workers::{
     ROLES,
-    fold::{Kind, Play, Presume, Sort, Value, drain::OWNED, plain::can_read, text::records},
+    fold::{
+        Kind, Play, Presume, Record, Sort, Value,
+        drain::OWNED,
+        plain::{can_read, decode, encode},
+        text::records,
+    },
     topics,
 };
 
@@ -47,6 +52,24 @@ fn examples_come_to_the_same_rows_however_they_are_cut_loaded_or_repeated() {
             assert_eq!(play.model().dump(), whole.model().dump(), "{} applied its examples twice", role.name);
             let emits: usize = flushes.iter().map(|it| it.changes.emits.len()).sum();
             assert_eq!(emits, 0, "{} derived events of a repeat", role.name);
+        }
+    }
+}
+
+#[test]
+fn what_a_role_derives_is_applied_by_the_role_that_it_is_for() {
+    for role in ROLES {
+        let examples = records(role.topic, role.topic.examples).unwrap();
+        let flushes = Play::new(role).batch(&examples).unwrap();
+        for emit in flushes.iter().flat_map(|it| &it.changes.emits) {
+            let topic = role.emits[emit.topic];
+            let Some(reader) = ROLES.iter().find(|it| it.topic.name == topic.name) else { continue };
+            let json = decode(topic, &emit.datum).unwrap();
+            let record = Record::of(topic, &encode(topic, &json).unwrap());
+            assert_eq!(record.key.as_deref(), Some(emit.key.as_bytes()), "{} to {}", role.name, topic.name);
+            for flush in Play::new(reader).batch(&[record]).unwrap() {
+                assert_eq!(flush.changes.rejects, [], "{} to {}: {json}", role.name, topic.name);
+            }
         }
     }
 }

@@ -1,195 +1,44 @@
-//! A mail server for tests: it holds a real SMTP conversation, answers as it is told to, and keeps every mail that it took.
+//! One conversation of the mail server: what it says to what it hears.
 //!
-//! It delivers nothing, and checks nothing of a mail: tests do.
+//! What happens to which mail, the server was told before.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     io,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
-    runtime::Runtime,
-    task::JoinHandle,
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
     time::sleep,
 };
 
-/// Where in a conversation something happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// After the recipient was named.
-    Recipient,
-    /// After DATA, before the content.
-    Data,
-    /// After the content's last line.
-    Content,
-}
+use super::{Act, At, Shared, Taken, lock};
 
-/// What happens there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// This is answered; a mail whose content is answered with 2xx is taken.
-    Answer(At, &'static str),
-    /// The connection ends without an answer, and nothing is taken.
-    Close(At),
-    /// The mail is taken, and the connection ends without an answer.
-    TakeAndClose,
-    /// Nothing is said for so long, then all goes on.
-    Stall(At, Duration),
-}
+/// Bytes in both directions, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// A mail that was taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// The envelope's sender.
-    pub from: String,
-    /// The envelope's recipient.
-    pub to: String,
-    /// The content, without the dots of the transport.
-    pub content: Vec<u8>,
-}
-
-/// What a server is told, and what it has seen.
-#[derive(Default)]
-struct Shared {
-    scripts: Mutex<BTreeMap<String, VecDeque<Act>>>,
-    taken: Mutex<Vec<Taken>>,
-    login: Mutex<Option<(String, String)>>,
-    connections: AtomicUsize,
-    tries: AtomicUsize,
-    contents: AtomicUsize,
-    open: AtomicUsize,
-    most_open: AtomicUsize,
-}
-
-/// A listening server; it ends with its value.
-pub struct Smtp {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    runtime: Arc<Runtime>,
-    listening: Option<JoinHandle<()>>,
-}
-
-impl Drop for Smtp {
-    fn drop(&mut self) {
-        self.go_away();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Smtp {
-    /// A server that takes every mail.
-    pub fn start(runtime: &Arc<Runtime>) -> Self {
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port for mails");
-        let address = listener.local_addr().expect("the mail server's address");
-        let mut server = Self { address, shared: Arc::default(), runtime: Arc::clone(runtime), listening: None };
-        server.listening = Some(runtime.spawn(listen(listener, Arc::clone(&server.shared))));
-        server
-    }
-
-    /// `host:port` to connect to.
-    pub fn address(&self) -> String {
-        self.address.to_string()
-    }
-
-    /// Its URL, in the clear.
-    pub fn url(&self) -> String {
-        format!("smtp://{}", self.address)
-    }
-
-    /// What happens to the next mails of a recipient, one after the other; later ones are taken.
-    pub fn script(&self, recipient: &str, acts: impl IntoIterator<Item = Act>) {
-        lock(&self.shared.scripts).entry(recipient.to_owned()).or_default().extend(acts);
-    }
-
-    /// All mails are taken from now on.
-    pub fn take_all(&self) {
-        lock(&self.shared.scripts).clear();
-    }
-
-    /// From now on it takes mails only of who knows this name and password.
-    pub fn demand(&self, user: &str, password: &str) {
-        *lock(&self.shared.login) = Some((user.to_owned(), password.to_owned()));
-    }
-
-    /// It takes mails of everybody again.
-    pub fn admit_all(&self) {
-        *lock(&self.shared.login) = None;
-    }
-
-    /// Connections are refused from now on; those that are open stay.
-    pub fn go_away(&mut self) {
-        if let Some(listening) = self.listening.take() {
-            listening.abort();
-            // A task that was aborted has nothing to tell.
-            let _ = self.runtime.block_on(listening);
-        }
-    }
-
-    /// Connections are taken again, at the same address.
-    pub fn come_back(&mut self) {
-        self.go_away();
-        let listener = self.runtime.block_on(TcpListener::bind(self.address)).expect("the same port again");
-        self.listening = Some(self.runtime.spawn(listen(listener, Arc::clone(&self.shared))));
-    }
-
-    /// Every mail taken, in order.
-    pub fn taken(&self) -> Vec<Taken> {
-        lock(&self.shared.taken).clone()
-    }
-
-    /// How many mails it took for each recipient.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for mail in lock(&self.shared.taken).iter() {
-            *counts.entry(mail.to.clone()).or_default() += 1;
-        }
-        counts
-    }
-
-    /// Connections so far.
-    pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::SeqCst)
-    }
-
-    /// Recipients named so far, whatever was answered.
-    pub fn tries(&self) -> usize {
-        self.shared.tries.load(Ordering::SeqCst)
-    }
-
-    /// Contents received so far, whatever was answered.
-    pub fn contents(&self) -> usize {
-        self.shared.contents.load(Ordering::SeqCst)
-    }
-
-    /// The most mails that were under way at once, from the recipient's name to the last answer.
-    pub fn most_at_once(&self) -> usize {
-        self.shared.most_open.load(Ordering::SeqCst)
-    }
-}
-
-async fn listen(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        shared.connections.fetch_add(1, Ordering::SeqCst);
-        let conversation =
-            Conversation { stream: BufReader::new(stream), shared: Arc::clone(&shared), is_known: false, from: String::new() };
-        tokio::spawn(conversation.hold());
-    }
+/// Talks on a connection until either side has had enough.
+pub(super) async fn hold(stream: TcpStream, shared: Arc<Shared>) {
+    let at_once = shared.tls.clone().filter(|it| it.at_once);
+    let (stream, is_safe): (Box<dyn Stream>, bool) = match at_once {
+        None => (Box::new(stream), false),
+        Some(tls) => match tls.acceptor.accept(stream).await {
+            Ok(stream) => (Box::new(stream), true),
+            // Who does not trust us hangs up.
+            Err(_) => return,
+        },
+    };
+    let mut conversation = Conversation { stream: BufReader::new(stream), is_safe, shared, is_known: false, from: String::new() };
+    let _ = conversation.talk().await;
 }
 
 /// One connection.
 struct Conversation {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
+    is_safe: bool,
     shared: Arc<Shared>,
     is_known: bool,
     from: String,
@@ -225,11 +74,6 @@ fn over() -> io::Error {
 }
 
 impl Conversation {
-    async fn hold(mut self) {
-        // It ends when either side has had enough.
-        let _ = self.talk().await;
-    }
-
     async fn talk(&mut self) -> io::Result<()> {
         self.say("220 mail.test ESMTP").await?;
         let mut incoming = None;
@@ -237,7 +81,8 @@ impl Conversation {
             let line = self.hear().await?;
             let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
             match verb.to_ascii_uppercase().as_str() {
-                "EHLO" => self.say("250-mail.test\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN").await?,
+                "EHLO" => self.greet().await?,
+                "STARTTLS" => self.encrypt().await?,
                 "AUTH" => self.log_in(rest).await?,
                 "NOOP" => self.say("250 2.0.0 ok").await?,
                 "RSET" => {
@@ -260,6 +105,20 @@ impl Conversation {
         }
     }
 
+    async fn greet(&mut self) -> io::Result<()> {
+        let more = if self.shared.tls.is_some() && !self.is_safe { "250-STARTTLS\r\n" } else { "" };
+        self.say(&format!("250-mail.test\r\n250-8BITMIME\r\n{more}250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN")).await
+    }
+
+    async fn encrypt(&mut self) -> io::Result<()> {
+        let Some(tls) = self.shared.tls.clone().filter(|_| !self.is_safe) else { return self.say("502 5.5.1 not here").await };
+        self.say("220 2.0.0 go on").await?;
+        let plain = std::mem::replace(&mut self.stream, BufReader::new(Box::new(tokio::io::empty()))).into_inner();
+        self.stream = BufReader::new(Box::new(tls.acceptor.accept(plain).await.map_err(io::Error::other)?));
+        self.is_safe = true;
+        Ok(())
+    }
+
     async fn say(&mut self, line: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).await
     }
@@ -278,6 +137,9 @@ impl Conversation {
 
     /// AUTH PLAIN with its initial answer: a name and a password between NULs, in base 64.
     async fn log_in(&mut self, rest: &str) -> io::Result<()> {
+        if !self.is_safe {
+            self.shared.clear_logins.fetch_add(1, Ordering::SeqCst);
+        }
         let given = rest.strip_prefix("PLAIN ").unwrap_or_default();
         self.is_known = lock(&self.shared.login).as_ref().is_none_or(|(user, password)| {
             let wanted = format!("\0{user}\0{password}");
