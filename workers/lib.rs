@@ -5,6 +5,7 @@
 pub mod achievements;
 #[cfg(feature = "bench")]
 mod copy;
+mod currency;
 pub mod email;
 pub mod fold;
 mod keystroke_analytics;

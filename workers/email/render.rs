@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::OnceLock};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::templates::{LAYOUT, Params, TEMPLATES, Template, Texts};
-use crate::fold::Reject;
+use crate::{currency, fold::Reject};
 
 /// A mail's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,23 +67,12 @@ fn parse() -> Result<Environment<'static>, Error> {
 
 /// Minor units of a currency as people write them: 1999 of EUR is 19.99 EUR, or 19,99 EUR in German.
 fn money(amount: &str, currency: &str, lang: &str) -> Result<String, Error> {
-    Ok(format!("{} {currency}", decimal(amount, places(currency), lang)?))
+    Ok(format!("{} {currency}", decimal(amount, currency::places(currency).unwrap_or(2), lang)?))
 }
 
 /// Hundredths as a decimal: 11876 is 118.76.
 fn hundredths(amount: &str, lang: &str) -> Result<String, Error> {
     decimal(amount, 2, lang)
-}
-
-/// Decimal places of a currency's minor unit (ISO 4217).
-fn places(currency: &str) -> usize {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND" | "VUV" | "XAF" | "XOF"
-        | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        "CLF" | "UYW" => 4,
-        _ => 2,
-    }
 }
 
 fn decimal(amount: &str, places: usize, lang: &str) -> Result<String, Error> {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::currency;
-use crate::fold::{self, END_OF_TIME, Event, FIRST_TIME, Reject, Stop, Tables, Time, check_text, check_within};
+use crate::{
+    currency,
+    fold::{self, END_OF_TIME, Event, FIRST_TIME, Reject, Stop, Tables, Time, check_text, check_within},
+};
 
 /// Something that happened to a payment. Its key is `payment_id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

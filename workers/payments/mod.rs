@@ -3,7 +3,6 @@
 //! Events come late, twice and in any order; each new one folds the payment's whole set again, and the rows that differ are written.
 //! It moves no money and asks no provider.
 
-mod currency;
 mod derived;
 mod disputes;
 mod event;

@@ -6,7 +6,7 @@
 const CODES: &str = include_str!("currencies.txt");
 
 /// Decimal places of a currency, `None` where the list has no such code: `EUR` has 2.
-pub fn places(code: &str) -> Option<u32> {
+pub fn places(code: &str) -> Option<usize> {
     let places = |line: &str| line.strip_prefix(code)?.strip_prefix(' ')?.parse().ok();
     if code.len() == 3 { CODES.lines().find_map(places) } else { None }
 }
