@@ -24,4 +24,5 @@ mod same_tables;
 mod schema;
 mod servers;
 mod topics;
+mod views;
 mod zombie;

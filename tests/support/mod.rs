@@ -22,4 +22,4 @@ pub mod world;
 pub use seed::Seed;
 pub use wait::{soon, wait_until};
 pub use worker::Worker;
-pub use world::{World, boards, mails, payments, results};
+pub use world::{World, boards, keystrokes, mails, payments, results};

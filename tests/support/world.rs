@@ -272,6 +272,11 @@ pub fn mails() -> &'static Role {
     role("email")
 }
 
+/// The role whose statistics are documents.
+pub fn keystrokes() -> &'static Role {
+    role("keystroke-analytics")
+}
+
 fn role(name: &str) -> &'static Role {
     ROLES.iter().copied().find(|it| it.name == name).unwrap_or_else(|| panic!("there is no role {name}"))
 }
