@@ -93,18 +93,17 @@ async fn write(connection: &mut MySqlConnection, catalogue: &Catalogue, rows: &[
 mod tests {
     use super::*;
 
-    fn row(key: i64, what: &str, retired: bool) -> Values {
-        [Value::Long(key), Value::Text(what.into()), Value::Long(retired.into())].into()
+    fn row(key: i64, what: &str, retired: i64) -> Values {
+        [Value::Long(key), Value::Text(what.into()), Value::Long(retired)].into()
     }
 
     #[test]
     fn only_what_differs_is_written_and_what_is_gone_is_retired_once() {
-        let given = [row(1, "same", false), row(2, "new text", false), row(3, "new", false), row(5, "back", false)];
-        let found =
-            [row(1, "same", false), row(2, "old text", false), row(4, "gone", false), row(5, "back", true), row(6, "long gone", true)];
-        let expected = [row(2, "new text", false), row(3, "new", false), row(4, "gone", true), row(5, "back", false)];
+        let given = [row(1, "same", 0), row(2, "new text", 0), row(3, "new", 0), row(5, "back", 0)];
+        let found = [row(1, "same", 0), row(2, "old text", 0), row(4, "gone", 0), row(5, "back", 1), row(6, "long gone", 1)];
+        let expected = [row(2, "new text", 0), row(3, "new", 0), row(4, "gone", 1), row(5, "back", 0)];
         assert_eq!(changes(1, &found, &given), expected);
-        let after = [row(1, "same", false), row(2, "new text", false), row(3, "new", false), row(4, "gone", true), row(5, "back", false)];
+        let after = [row(1, "same", 0), row(2, "new text", 0), row(3, "new", 0), row(4, "gone", 1), row(5, "back", 0)];
         assert_eq!(changes(1, &after, &given), Vec::<Values>::new());
     }
 }
