@@ -20,7 +20,8 @@ impl Scrape {
 
     /// The sum over all series of a metric that carry this label, like `step="rows"`; every series for an empty one.
     pub fn sum(&self, metric: &str, label: &str) -> f64 {
-        self.of(metric, label).map(|(_, value)| value).sum()
+        // From zero: an empty sum of its own is a negative one.
+        self.of(metric, label).fold(0.0, |sum, (_, value)| sum + value)
     }
 
     /// What was added since an earlier scrape.

@@ -90,8 +90,10 @@ impl Work<'_> {
             }
         }
         let changes = self.fold.take();
-        for (step, duration) in [(Step::Load, loading), (Step::Fold, begun.elapsed().saturating_sub(loading))] {
-            self.context.metrics.step(step).observe(duration.as_secs_f64());
+        let metrics = &self.context.metrics;
+        metrics.step(Step::Fold).observe(begun.elapsed().saturating_sub(loading).as_secs_f64());
+        if !loading.is_zero() {
+            metrics.step(Step::Load).observe(loading.as_secs_f64());
         }
         if changes.rejects.iter().any(|(_, it)| it.reason == WRONG_PARTITION) {
             self.lane.check_partitions().await?;
