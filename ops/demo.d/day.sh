@@ -61,7 +61,7 @@ await_the_evening() {
     lag=$("$fleet" lag --json 2>"$workers_dir/lag.log")
     [ $? -le 1 ] || die "fleet lag failed: $(tail -n 1 "$workers_dir/lag.log")"
     left=$(sum_of records "$lag")
-    open=$(sql "SELECT COUNT(*) FROM email_outbox WHERE state IN ('queued', 'retry', 'sending') OR NOT reported" "$database") ||
+    open=$(sql "SELECT COUNT(*) FROM email_outbox WHERE due_at IS NOT NULL OR NOT reported" "$database") ||
       die "MySQL does not answer: ops/stack status"
     calm=$((left + open == 0 ? calm + 1 : 0))
     bar evening "$(($(sum_of end "$lag") - left))" "$(sum_of end "$lag")"

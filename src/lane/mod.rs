@@ -10,7 +10,7 @@ mod outside;
 mod work;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -114,8 +114,8 @@ impl Context {
         let mut destinations = BTreeMap::new();
         let mut outgoing = Vec::with_capacity(emits.len());
         for emit in emits {
-            if !destinations.contains_key(&emit.topic) {
-                destinations.insert(emit.topic, self.destination(emit.topic).await?);
+            if let Entry::Vacant(unknown) = destinations.entry(emit.topic) {
+                unknown.insert(self.destination(emit.topic).await?);
             }
             let destination = destinations.get(&emit.topic);
             outgoing.extend(destination.map(|it| Outgoing { topic: it.0, key: &emit.key, schema_id: it.1, datum: &emit.datum }));
