@@ -24,7 +24,7 @@ pub struct Flags {
     #[arg(long, global = true, help_heading = MAIL, env = "FLEET_SMTP_URL_FILE", value_name = "FILE", hide_short_help = true)]
     smtp_url_file: Option<PathBuf>,
 
-    /// Who mails are from: name <address>
+    /// Who mails are from: an address, or a name and the address in angle brackets
     #[arg(long, global = true, help_heading = MAIL, env = "FLEET_SMTP_FROM", value_name = "MAILBOX", hide_short_help = true)]
     smtp_from: Option<String>,
 
