@@ -170,11 +170,9 @@ impl Entry {
         self.given_back().with("due_at", Value::Long(at.0))
     }
 
-    /// The row as it was, under nobody's lease.
+    /// The row as it was, under nobody's lease. One whose lease was lost stays `sending`: nobody knows more of it than before.
     pub(super) fn given_back(&self) -> Self {
-        let was_sending = *self.value("state") == text(State::Sending.name());
-        let state = if was_sending { text(State::Retry.name()) } else { self.value("state").clone() };
-        self.clone().with("state", state).with("lease", Value::Null)
+        self.clone().with("lease", Value::Null)
     }
 
     /// The row with an outcome.
