@@ -4,7 +4,6 @@
 
 mod breaker;
 mod claim;
-mod held;
 mod intake;
 mod outside;
 mod work;
@@ -12,10 +11,10 @@ mod work;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sqlx::MySqlPool;
@@ -24,8 +23,6 @@ use tokio::{
     time::sleep,
 };
 use workers::fold::{Emit, Role};
-
-pub use held::Held;
 
 use crate::{
     config,
@@ -79,12 +76,8 @@ pub struct Context {
     pub admin: Admin,
     /// Flushes at once: more than the database has cores only adds latency.
     pub slots: Arc<Semaphore>,
-    /// The lanes claimed here.
-    pub held: Held,
     /// What is set.
     pub settings: Settings,
-    /// When trouble with the caches was last told.
-    pub cache_warnings: Seldom,
     /// The role's metrics.
     pub metrics: RoleMetrics,
     /// Those of the process.
@@ -114,11 +107,11 @@ impl Context {
         let mut destinations = BTreeMap::new();
         let mut outgoing = Vec::with_capacity(emits.len());
         for emit in emits {
-            if let Entry::Vacant(unknown) = destinations.entry(emit.topic) {
-                unknown.insert(self.destination(emit.topic).await?);
-            }
-            let destination = destinations.get(&emit.topic);
-            outgoing.extend(destination.map(|it| Outgoing { topic: it.0, key: &emit.key, schema_id: it.1, datum: &emit.datum }));
+            let (topic, schema_id) = match destinations.entry(emit.topic) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(unknown) => *unknown.insert(self.destination(emit.topic).await?),
+            };
+            outgoing.push(Outgoing { topic, key: &emit.key, schema_id, datum: &emit.datum });
         }
         self.send(&outgoing).await?;
         for (place, topic) in self.role.emits.iter().enumerate() {
@@ -158,34 +151,8 @@ impl Context {
 
     /// Counts and tells trouble with Redis, which holds nothing back.
     pub fn cache_trouble(&self, error: &Fault) {
-        // Every lane meets the same weather, again and again.
-        if self.cache_warnings.is_due() {
-            tracing::warn!(role = self.role.name, "caches wait: {error}");
-        } else {
-            tracing::debug!(role = self.role.name, "caches wait: {error}");
-        }
+        tracing::warn!(role = self.role.name, "caches wait: {error}");
         self.process.store_error(Store::Redis, TRANSIENT);
-    }
-}
-
-/// Says what is worth saying once in a while.
-#[derive(Debug, Default)]
-pub struct Seldom {
-    last: Mutex<Option<Instant>>,
-}
-
-/// How often the same trouble is worth a line.
-const ONCE_IN: Duration = Duration::from_secs(30);
-
-impl Seldom {
-    /// Whether it is time again.
-    pub fn is_due(&self) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|it| it.elapsed() >= ONCE_IN);
-        if due {
-            *last = Some(Instant::now());
-        }
-        due
     }
 }
 
@@ -261,9 +228,7 @@ impl Lane {
             let end = match self.claim().await {
                 Ok(claimed) => {
                     retry.reset();
-                    let end = work::Work::new(&mut self, claimed).run().await;
-                    self.context.held.forget(self.partition);
-                    end
+                    work::Work::new(&mut self, claimed).run().await
                 }
                 Err(end) => end,
             };
