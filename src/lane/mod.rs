@@ -4,6 +4,7 @@
 
 mod breaker;
 mod claim;
+mod held;
 mod intake;
 mod outside;
 mod work;
@@ -11,10 +12,10 @@ mod work;
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::MySqlPool;
@@ -23,6 +24,8 @@ use tokio::{
     time::sleep,
 };
 use workers::fold::{Emit, Role};
+
+pub use held::Held;
 
 use crate::{
     config,
@@ -76,8 +79,12 @@ pub struct Context {
     pub admin: Admin,
     /// Flushes at once: more than the database has cores only adds latency.
     pub slots: Arc<Semaphore>,
+    /// The lanes claimed here.
+    pub held: Held,
     /// What is set.
     pub settings: Settings,
+    /// When trouble with the caches was last told.
+    pub cache_warnings: Seldom,
     /// The role's metrics.
     pub metrics: RoleMetrics,
     /// Those of the process.
@@ -151,8 +158,34 @@ impl Context {
 
     /// Counts and tells trouble with Redis, which holds nothing back.
     pub fn cache_trouble(&self, error: &Fault) {
-        tracing::warn!(role = self.role.name, "caches wait: {error}");
+        // Every lane meets the same weather, again and again.
+        if self.cache_warnings.is_due() {
+            tracing::warn!(role = self.role.name, "caches wait: {error}");
+        } else {
+            tracing::debug!(role = self.role.name, "caches wait: {error}");
+        }
         self.process.store_error(Store::Redis, TRANSIENT);
+    }
+}
+
+/// Says what is worth saying once in a while.
+#[derive(Debug, Default)]
+pub struct Seldom {
+    last: Mutex<Option<Instant>>,
+}
+
+/// How often the same trouble is worth a line.
+const ONCE_IN: Duration = Duration::from_secs(30);
+
+impl Seldom {
+    /// Whether it is time again.
+    pub fn is_due(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|it| it.elapsed() >= ONCE_IN);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -228,7 +261,9 @@ impl Lane {
             let end = match self.claim().await {
                 Ok(claimed) => {
                     retry.reset();
-                    work::Work::new(&mut self, claimed).run().await
+                    let end = work::Work::new(&mut self, claimed).run().await;
+                    self.context.held.forget(self.partition);
+                    end
                 }
                 Err(end) => end,
             };
