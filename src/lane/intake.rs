@@ -3,7 +3,7 @@
 //! Batches are natural: while a flush is in flight the next one gathers; no setting trades latency for throughput.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -22,6 +22,8 @@ use crate::{
 const MOST_RECORDS: usize = 2_000;
 /// Bytes of one batch at most, a record larger than that alone excepted.
 const MOST_BYTES: usize = 4 << 20;
+/// Unknown schema ids that are asked for ahead of their records.
+const MOST_AHEAD: usize = 64;
 /// The least time between two flushes of a lane: halves MySQL's work at little cost in latency.
 pub const PACE: Duration = Duration::from_millis(25);
 
@@ -208,12 +210,29 @@ impl Intake {
                 Ok(Ok(writer))
             }
             Ok(Lookup::Never) => Ok(Err(Reject::new(format!("unknown schema id {id}: the registry did not know it for 60 s")))),
-            Ok(Lookup::Unknown) => Err(Obstacle::Wait(Fault::transient(format!("the registry does not know schema id {id} yet")))),
+            Ok(Lookup::Unknown) => {
+                self.ask_ahead(registry).await;
+                Err(Obstacle::Wait(Fault::transient(format!("the registry does not know schema id {id} yet"))))
+            }
             Ok(Lookup::Incompatible(reason)) => Err(Obstacle::Incompatible(format!(
                 "schema id {id} cannot be read as {}: {reason}: run `fleet schemas check`",
                 self.role.topic.name
             ))),
             Err(fault) => Err(Obstacle::Wait(fault)),
+        }
+    }
+}
+
+impl Intake {
+    /// Asks for the ids behind one that is not known yet, so that the time of all begins now, not one after the other's end.
+    async fn ask_ahead(&self, registry: &Registry) {
+        let behind = self.carry.iter().filter_map(|it| open_envelope(it.value.as_deref()).ok()).map(|(id, _)| id);
+        let unknown: BTreeSet<u32> = behind.filter(|it| !self.writers.contains_key(it)).collect();
+        for id in unknown.into_iter().take(MOST_AHEAD) {
+            // What is found is looked at when a record of it has its turn.
+            if registry.schema(id, self.role.topic).await.is_err() {
+                return;
+            }
         }
     }
 }
