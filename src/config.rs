@@ -73,7 +73,7 @@ pub struct Args {
     mysql_connections: u32,
 
     /// Memory for the rows that one lane holds, in MiB
-    #[arg(long, global = true, help_heading = WORKERS, env = "FLEET_LANE_MEMORY", value_name = "MIB", default_value_t = 8,
+    #[arg(long, global = true, help_heading = WORKERS, env = "FLEET_LANE_MEMORY", value_name = "MIB", default_value_t = 4,
           hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     lane_memory: u32,
 

@@ -43,7 +43,7 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// Settings of every consumer; claim.md-style measurements stand in ARCHITECTURE.md.
+/// Settings of every consumer: little waits in it, since lanes hold their own.
 const SETTINGS: [(&str, &str); 13] = [
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("heartbeat.interval.ms", "500"),

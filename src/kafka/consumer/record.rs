@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use rdkafka::{Message, message::Headers};
 
 /// Messages waiting in a lane above which the owner takes no more for a while.
-const HIGH_WATER: i64 = 8_000;
+const HIGH_WATER: i64 = 2_500;
 /// Bytes waiting in a lane above which the owner takes no more for a while.
 const HIGH_BYTES: i64 = 8 << 20;
 
