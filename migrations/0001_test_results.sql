@@ -130,7 +130,7 @@ FROM language_days
 GROUP BY day, language;
 
 CREATE TABLE test_results_ledger (
-  partition_id     INT          NOT NULL COMMENT 'Partition of test-results',
+  partition_id     INT          NOT NULL COMMENT 'Partition of the role''s topic',
   shard            INT          NOT NULL COMMENT 'Which database of those that the role is spread over; 0 is the first',
   token            BINARY(8)    NULL COMMENT 'Drawn at each claim: a flush under another token is fenced; NULL before the first claim',
   epoch            BIGINT       NOT NULL DEFAULT 0 COMMENT 'Goes up when something moves next_offset back',

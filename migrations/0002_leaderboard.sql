@@ -44,25 +44,8 @@ SELECT category, timeframe, window_start,
        user_id, user_name, operator, score, tiebreak, submissions, achieved_at, event_id, last_event_at
 FROM leaderboard_entries;
 
-CREATE TABLE leaderboard_ledger (
-  partition_id     INT          NOT NULL COMMENT 'Partition of leaderboard-updates',
-  shard            INT          NOT NULL COMMENT 'Which database of those that the role is spread over; 0 is the first',
-  token            BINARY(8)    NULL COMMENT 'Drawn at each claim: a flush under another token is fenced; NULL before the first claim',
-  epoch            BIGINT       NOT NULL DEFAULT 0 COMMENT 'Goes up when something moves next_offset back',
-  owner            VARCHAR(255) NULL COMMENT 'Host, process and HTTP address of the last claim; NULL before the first',
-  topic_id         VARCHAR(64)  NULL COMMENT 'Kafka id of the topic that the offsets belong to; NULL before the first claim',
-  origin_offset    BIGINT       NULL COMMENT 'Start of the log at the first claim; NULL before it',
-  next_offset      BIGINT       NULL COMMENT 'All records before it are in the tables; NULL before the first claim',
-  confirmed_offset BIGINT       NULL COMMENT 'All records before it are acknowledged outside MySQL too; NULL before the first claim',
-  seen_end         BIGINT       NULL COMMENT 'End of the log at the last claim; NULL before the first',
-  last_record      VARCHAR(255) NULL COMMENT 'Offset, Kafka timestamp and hash of the last record consumed; NULL while there is none',
-  pending          LONGBLOB     NULL COMMENT 'What is not yet confirmed outside MySQL; NULL when all is',
-  caches_behind    BOOLEAN      NOT NULL DEFAULT 0 COMMENT 'Whether more cache entries are unconfirmed than pending names, so that all are written again',
-  last_event_at    DATETIME(3)  NULL COMMENT 'Greatest min(occurred_at, Kafka timestamp) of the events applied, UTC; NULL while there is none',
-  applied_at       DATETIME(3)  NULL COMMENT 'When a worker last wrote this row, UTC; NULL before the first time',
-  PRIMARY KEY (partition_id, shard)
-) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin
-COMMENT 'One row a partition of leaderboard-updates: who works it, and how far the tables above are';
+CREATE TABLE leaderboard_ledger LIKE test_results_ledger;
+ALTER TABLE leaderboard_ledger COMMENT 'One row a partition of leaderboard-updates: who works it, and how far the tables above are';
 
 INSERT INTO leaderboard_ledger (partition_id, shard)
 VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0), (9, 0);

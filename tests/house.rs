@@ -164,6 +164,10 @@ fn every_table_and_every_column_has_its_comment() {
         for table in text.split("CREATE TABLE ").skip(1) {
             let table = table.split(';').next().unwrap();
             let name = table.split_whitespace().next().unwrap();
+            // A copy has the comments of what it is like.
+            if table.split_whitespace().nth(1) == Some("LIKE") {
+                continue;
+            }
             let after = table.rsplit("\n)").next().unwrap();
             assert!(after.contains("COMMENT"), "{}: table {name} has no comment", path.display());
             assert!(columns(table).count() > 0, "{}: no column of {name} is seen", path.display());
