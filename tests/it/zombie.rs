@@ -129,9 +129,14 @@ fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_stan
         when(lanes.iter().all(|it| it["lag_records"] == 0), || format!("{lanes:?}"))
     });
     assert_eq!(served.len(), 5, "half of the partitions moved away: {served:?}");
+    // What the slow worker's claims still had to say arrives now, and must not take a lane back.
+    proxy.set(Mode::Pass);
+    await_share(&slow);
+    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
+    world.settle(results());
+    assert_eq!(second.metric("fleet_fenced_total", &[]), 0.0, "a claim that was revoked came through");
     second.stop();
     world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    proxy.set(Mode::Pass);
     world.settle(results());
     Oracle::of(&world, results()).assert(&world);
     slow.stop();
