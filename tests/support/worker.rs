@@ -104,6 +104,8 @@ impl Worker {
 
     /// Asks it to end, and waits until it did, in order.
     pub fn stop(mut self) {
+        // A signal that comes before it listens to any ends it as it ends every program.
+        soon(&format!("{} to have started", self.name), || self.address());
         self.terminate();
         let (status, _) = self.wait(SOON);
         assert!(status.success(), "{} ended with {status}", self.name);
