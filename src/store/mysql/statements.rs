@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
-/// Rows of one statement, greatest first; a count of rows is cut into these.
-const SIZES: [usize; 7] = [1000, 300, 100, 30, 10, 3, 1];
+/// Rows of one statement, greatest first; a count of rows is cut into these. Each is about half of the one before it: a small batch is
+/// a few statements a table, and a connection prepares few texts.
+const SIZES: [usize; 11] = [1000, 500, 250, 120, 60, 30, 15, 8, 4, 2, 1];
 /// Keys of one look-up: past a few hundred MySQL's range optimiser gives up on lists.
 const MOST_KEYS: usize = 300;
 /// Placeholders that one prepared statement may have.
@@ -26,6 +27,12 @@ impl Shape {
     /// The largest statement that takes at most this many rows: how many it takes, and its text.
     pub fn at_most(&self, rows: usize) -> Option<(usize, &str)> {
         self.0.range(..=rows).next_back().map(|(size, text)| (*size, text.as_str()))
+    }
+
+    /// The smallest statement that takes at least this many rows, else the largest: how many it takes, and its text.
+    pub fn at_least(&self, rows: usize) -> Option<(usize, &str)> {
+        let enough = self.0.range(rows..).next().or_else(|| self.0.last_key_value());
+        enough.map(|(size, text)| (*size, text.as_str()))
     }
 }
 
@@ -209,7 +216,9 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(cuts, [1000, 300, 100, 30, 3, 3, 1]);
+        assert_eq!(cuts, [1000, 250, 120, 60, 4, 2, 1]);
+        let looked_up = [1, 9, 250, 251, 5_000].map(|it| statements.read.at_least(it).unwrap().0);
+        assert_eq!(looked_up, [1, 15, 250, 250, 250]);
     }
 
     #[test]
@@ -233,9 +242,9 @@ mod tests {
         let columns = Box::leak(Box::new([column("a"), Column { name: "at", kind: Kind::Time, nullable: false }]));
         let table = Box::leak(Box::new(Table { name: "t", sort: Sort::State, key: 2, columns }));
         let statements = Statements::of(table);
-        let (read, delete) = (statements.read.at_most(1).unwrap().1, statements.delete.at_most(3).unwrap().1);
+        let (read, delete) = (statements.read.at_most(1).unwrap().1, statements.delete.at_most(2).unwrap().1);
         assert_eq!(read, "SELECT `a`, `at` FROM `t` WHERE (`a`, `at`) IN ((?,CAST(? AS DATETIME(3))))");
-        assert_eq!(delete, "DELETE FROM `t` WHERE (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?)");
+        assert_eq!(delete, "DELETE FROM `t` WHERE (`a` = ? AND `at` = ?) OR (`a` = ? AND `at` = ?)");
     }
 
     #[test]
