@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use fleet::store::{ledger::Ledger, mysql};
+
 use crate::support::{
     Seed, Worker, World, caches,
     database::Position,
@@ -140,4 +142,21 @@ fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_stan
     world.settle(results());
     Oracle::of(&world, results()).assert(&world);
     slow.stop();
+}
+
+#[test]
+fn a_claim_whose_partition_is_revoked_before_its_commit_takes_nothing() {
+    let world = World::new("revoked-claim");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let claim = |still_mine: bool| {
+        runtime.block_on(async {
+            let pool = mysql::pool(world.database.url().parse().unwrap(), 1);
+            Ledger::of(results()).claim(pool, (3, "late".to_owned()), Box::new(move || still_mine)).await.unwrap()
+        })
+    };
+    let before = tokens(&world);
+    assert!(claim(false).is_none());
+    assert_eq!(tokens(&world), before, "the row is as it was");
+    assert!(claim(true).is_some());
+    assert_ne!(tokens(&world), before);
 }
