@@ -73,6 +73,8 @@ await_the_evening() {
   say evening "nothing is left in any partition, and every mail is out"
 }
 
+mail_ids() { sed -E 's/.*"id": "([^"]*)".*/\1/' "$mailbox"; }
+
 show_day() {
   local in_box different
   heading "Unlocked, by achievement"
@@ -85,7 +87,7 @@ show_day() {
   heading "Mails"
   table "SELECT template, state, COUNT(*) AS mails FROM email_messages GROUP BY template, state ORDER BY template, mails DESC"
   in_box=$(wc -l <"$mailbox")
-  different=$(sed -E 's/.*"id": "([^"]*)".*/\1/' "$mailbox" | sort -u | wc -l)
+  different=$(mail_ids | sort -u | wc -l)
   say mailbox "$in_box mails arrived, $different different ones"
   check_day
 }
@@ -98,6 +100,6 @@ check_day() {
   [ "$asked" -ge "$unlocked" ] || failed_check "of $unlocked unlocked tiers $asked were told"
   unbalanced=$(sql "SELECT COUNT(*) FROM (SELECT currency FROM ledger_entries GROUP BY currency HAVING SUM(debit) <> SUM(credit)) AS u" "$database")
   [ "$unbalanced" = 0 ] || failed_check "the books of $unbalanced currencies do not balance"
-  once=$(grep -c . <(sed -E 's/.*"id": "([^"]*)".*/\1/' "$mailbox" | sort | uniq -d))
+  once=$(grep -c . <(mail_ids | sort | uniq -d))
   [ "$once" = 0 ] || say mailbox "$once of them twice: handed over by a worker that was killed before it could write so down, of templates that may"
 }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Connection as _, MySqlConnection, mysql::MySqlArguments};
+use sqlx::{Connection as _, MySqlConnection};
 use workers::{
     ROLES,
     fold::{Catalogue, Key, Value, Values},
 };
 
-use super::mysql::{fault, scan, statements::Statements, values};
+use super::mysql::{fault, flush::write_rows, scan, statements::Statements};
 use crate::fault::Fault;
 
 /// Every catalogue of every role.
@@ -42,7 +42,7 @@ pub async fn put(connection: &mut MySqlConnection) -> Result<Vec<(&'static str, 
     for catalogue in all() {
         let mut transaction = connection.begin().await.map_err(|error| fault(&error))?;
         let rows = missing(&mut transaction, catalogue).await?;
-        write(&mut transaction, catalogue, &rows).await?;
+        write_rows(&mut transaction, &Statements::of(catalogue.table), catalogue.table, &rows).await?;
         transaction.commit().await.map_err(|error| fault(&error))?;
         if !rows.is_empty() {
             written.push((catalogue.table.name, rows.len()));
@@ -70,23 +70,6 @@ fn changes(key: usize, found: &[Values], given: &[Values]) -> Vec<Values> {
 fn retired(row: &Values) -> Values {
     let last = row.len().saturating_sub(1);
     row.iter().enumerate().map(|(place, value)| if place == last { Value::Long(1) } else { value.clone() }).collect()
-}
-
-async fn write(connection: &mut MySqlConnection, catalogue: &Catalogue, rows: &[Values]) -> Result<(), Fault> {
-    let statements = Statements::of(catalogue.table);
-    let mut rest = rows;
-    while let Some((size, text)) = statements.write.at_most(rest.len()) {
-        let (now, later) = rest.split_at(size);
-        rest = later;
-        let mut arguments = MySqlArguments::default();
-        for row in now {
-            for (column, value) in catalogue.table.columns.iter().zip(row.iter()) {
-                values::bind(&mut arguments, column, value)?;
-            }
-        }
-        sqlx::query_with(text, arguments).execute(&mut *connection).await.map_err(|error| fault(&error))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,6 +8,18 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
 
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const HOUR: i64 = 3_600 * SECOND;
+
+/// How much later than it happened an event is told, in milliseconds: 1 in 10 by 1 s to 1 h, 1 in 100 by up to 3 days.
+pub(super) fn delay(chance: &mut ChaCha8Rng) -> i64 {
+    match chance.random_range(0..100_u32) {
+        0 => chance.random_range(HOUR..72 * HOUR),
+        1..=10 => chance.random_range(SECOND..HOUR),
+        _ => 0,
+    }
+}
+
 /// One user.
 #[derive(Debug)]
 pub(super) struct Typist {

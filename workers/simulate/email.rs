@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Plan, Simulated,
-    crowd::{self, pick},
+    crowd::{self, HOUR, SECOND, delay, pick},
     typing::id,
 };
 use crate::{
@@ -34,8 +34,6 @@ doubled    1 % come again, byte for byte, within the next 500 events; what would
 
 /// Events of ten mails, on average.
 const EVENTS: u64 = 31;
-const SECOND: i64 = 1_000;
-const HOUR: i64 = 3_600 * SECOND;
 
 /// The events of a plan.
 pub(super) struct Mails {
@@ -88,11 +86,7 @@ impl Mails {
     }
 
     fn tell(&mut self, event: EmailEvent) {
-        let late = match self.chance.random_range(0..100_u32) {
-            0 => self.chance.random_range(HOUR..72 * HOUR),
-            1..=10 => self.chance.random_range(SECOND..HOUR),
-            _ => 0,
-        };
+        let late = delay(&mut self.chance);
         self.told.insert((event.occurred_at.plus(late), self.plan.events - self.unborn), event);
     }
 }

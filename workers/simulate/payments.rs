@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Plan, Simulated,
-    crowd::{self, pick},
+    crowd::{self, HOUR, SECOND, delay, pick},
     typing::id,
 };
 use crate::{
@@ -33,8 +33,6 @@ doubled    1 % come again, byte for byte, within the next 500 events; what would
 
 /// Events of ten payments, on average.
 const EVENTS: u64 = 34;
-const SECOND: i64 = 1_000;
-const HOUR: i64 = 3_600 * SECOND;
 
 /// The events of a plan.
 pub(super) struct Payments {
@@ -78,11 +76,7 @@ impl Payments {
     }
 
     fn tell(&mut self, event: PaymentEvent) {
-        let late = match self.chance.random_range(0..100_u32) {
-            0 => self.chance.random_range(HOUR..72 * HOUR),
-            1..=10 => self.chance.random_range(SECOND..HOUR),
-            _ => 0,
-        };
+        let late = delay(&mut self.chance);
         self.told.push(Reverse((event.occurred_at.plus(late), self.events.len() as u64)));
         self.events.push(Some(event));
     }

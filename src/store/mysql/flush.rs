@@ -146,7 +146,7 @@ impl Flush<'_> {
         for rows in [&changes.puts, &changes.appends, &changes.queued, &changes.adds] {
             for (place, rows) in rows {
                 let Some((table, texts)) = self.table(*place) else { continue };
-                written += send(connection, &texts.write, table.columns, rows).await?;
+                written += write_rows(connection, texts, table, rows).await?;
             }
         }
         for letter in self.letters {
@@ -197,6 +197,14 @@ impl AsValues for Box<[Value]> {
     fn values(&self) -> &[Value] {
         self
     }
+}
+
+/// Writes rows of a table by its sort, in statements of the few fixed sizes; how many.
+///
+/// # Errors
+/// [`Failure`], as the database says.
+pub async fn write_rows(connection: &mut MySqlConnection, statements: &Statements, table: &Table, rows: &[Values]) -> Result<u64, Failure> {
+    send(connection, &statements.write, table.columns, rows).await
 }
 
 /// Sends rows in statements of the few fixed sizes.

@@ -63,6 +63,17 @@ pub enum Failure {
     Unknown,
 }
 
+/// What it means where no lane waits for the answer.
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fault(fault) => fault,
+            Failure::Refused(line) => Self::fatal(line),
+            other => Self::transient(format!("mysql: {other:?}")),
+        }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::Fault(fault)
@@ -103,11 +114,7 @@ fn outside(error: &sqlx::Error) -> Fault {
 
 /// An error as a fault; a data error outside a flush is a standstill.
 pub fn fault(error: &sqlx::Error) -> Fault {
-    match classify(error) {
-        Failure::Fault(fault) => fault,
-        Failure::Refused(line) => Fault::fatal(line),
-        other => Fault::transient(format!("mysql: {other:?}")),
-    }
+    classify(error).into()
 }
 
 /// A connection of the pool.
