@@ -22,12 +22,9 @@ use crate::{
     probe::{Found, Probe},
     scrape::Scrape,
     stage::Stage,
-    watchers::Seen,
+    watchers::{Seen, WARM},
     worker::Worker,
 };
-
-/// What is left out at the beginning: connections open, caches fill.
-const WARM: Duration = Duration::from_secs(2);
 
 /// From a record's Kafka timestamp until it is visible.
 pub const AGE: &str = "fleet_record_age_seconds";

@@ -25,8 +25,11 @@ use tokio::{
 
 use crate::{events, probe::Sample};
 
+/// What is left out at the beginning: connections open, caches fill.
+pub const WARM: Duration = Duration::from_secs(2);
+
 /// The least time between two looks.
-const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(4);
 /// Events looked for at once.
 const AT_ONCE: usize = 20;
 /// How long an event may stay unseen after the last was sent.
@@ -144,11 +147,13 @@ pub async fn redis(url: String, samples: UnboundedReceiver<Sample>) -> Result<Ve
     Ok(waiting.seen)
 }
 
-/// What plain clients take meanwhile: a consumer that only reads, a client that inserts one row and commits.
+/// What plain clients take meanwhile, once connections are open and caches full: a consumer that only reads, a client that inserts one
+/// row and commits.
 ///
 /// # Errors
 /// The servers' own.
 pub async fn plain(config: Config, topic: String, pool: MySqlPool, stop: Arc<AtomicBool>) -> Result<Plain, Fault> {
+    sleep(WARM).await;
     let reading_until = Arc::clone(&stop);
     let reading = tokio::task::spawn_blocking(move || read(&config, &topic, &reading_until));
     let mut commit = Vec::new();

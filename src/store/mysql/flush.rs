@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Arguments as _, Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
 use tokio::time::timeout;
-use workers::fold::{Changes, Column, Role, Table, Value, Values};
+use workers::fold::{Changes, Column, Role, Sort, Table, Value, Values};
 
 use super::{
     DEADLINE, Failure, acquire, classify, discard,
@@ -141,7 +141,7 @@ impl Flush<'_> {
         let mut written = 0;
         for (place, keys) in &changes.deletes {
             let Some((table, texts)) = self.table(*place) else { continue };
-            written += send(connection, &texts.delete, table.key_columns(), keys).await?;
+            written += send(connection, &texts.delete, (table, table.key_columns()), keys).await?;
         }
         for rows in [&changes.puts, &changes.appends, &changes.queued, &changes.adds] {
             for (place, rows) in rows {
@@ -204,34 +204,55 @@ impl AsValues for Box<[Value]> {
 /// # Errors
 /// [`Failure`], as the database says.
 pub async fn write_rows(connection: &mut MySqlConnection, statements: &Statements, table: &Table, rows: &[Values]) -> Result<u64, Failure> {
-    send(connection, &statements.write, table.columns, rows).await
+    send(connection, &statements.write, (table, table.columns), rows).await
 }
 
-/// Sends rows in statements of the few fixed sizes.
-async fn send<R: AsValues>(connection: &mut MySqlConnection, shape: &Shape, columns: &[Column], rows: &[R]) -> Result<u64, Failure> {
+/// Sends rows, or their keys, in statements of the few fixed sizes.
+async fn send<R: AsValues>(
+    connection: &mut MySqlConnection,
+    shape: &Shape,
+    (table, columns): (&Table, &[Column]),
+    rows: &[R],
+) -> Result<u64, Failure> {
     let mut rest = rows;
-    while let Some((size, text)) = shape.at_most(fitting(rest)) {
-        let (now, later) = rest.split_at(size);
+    loop {
+        let fitting = fitting(rest);
+        let next = if table.sort == Sort::History { shape.at_most(fitting) } else { shape.filled(fitting) };
+        let Some((size, text)) = next else { return Ok(rows.len() as u64) };
+        let (now, later) = rest.split_at(size.min(fitting));
         rest = later;
+        let said_again = if size > now.len() { said_again(table, now) } else { Vec::new() };
+        let filling = std::iter::repeat_n(said_again.as_slice(), size - now.len());
         let mut arguments = MySqlArguments::default();
-        let room = now.iter().flat_map(|it| it.values()).map(values::room).sum();
-        arguments.reserve(size * columns.len(), room);
-        for row in now {
-            for (column, value) in columns.iter().zip(row.values()) {
+        arguments.reserve(size * columns.len(), now.iter().map(room).sum());
+        for row in now.iter().map(AsValues::values).chain(filling) {
+            for (column, value) in columns.iter().zip(row) {
                 values::bind(&mut arguments, column, value)?;
             }
         }
         sqlx::query_with(text, arguments).execute(&mut *connection).await.map_err(|error| classify(&error))?;
     }
-    Ok(rows.len() as u64)
+}
+
+/// What stands where a statement has more places than there are rows: the shortest of them once more, of a counter with no step.
+fn said_again<R: AsValues>(table: &Table, rows: &[R]) -> Vec<Value> {
+    let mut row = rows.iter().min_by_key(|it| room(*it)).map_or_else(Vec::new, |it| it.values().to_vec());
+    if table.sort == Sort::Counter {
+        row.iter_mut().skip(table.key).for_each(|it| *it = Value::Long(0));
+    }
+    row
+}
+
+/// Bytes of a row on the wire, at most.
+fn room<R: AsValues>(row: &R) -> usize {
+    row.values().iter().map(values::room).sum()
 }
 
 /// How many of these rows, at least one if there is any, one statement may carry by their bytes.
 fn fitting<R: AsValues>(rows: &[R]) -> usize {
-    let bytes = |row: &R| row.values().iter().map(values::room).sum::<usize>();
     let mut left = MOST_BYTES;
     let fit = rows.iter().take(MAX_ROWS).take_while(|row| {
-        let bytes = bytes(row);
+        let bytes = room(*row);
         let fits = bytes <= left;
         left = left.saturating_sub(bytes);
         fits
@@ -250,6 +271,20 @@ mod tests {
 
     fn rows(bytes: &[usize]) -> Vec<Values> {
         bytes.iter().map(|it| Values::from([Value::Text("x".repeat(*it).into())])).collect()
+    }
+
+    #[test]
+    fn what_is_said_again_changes_nothing() {
+        const fn column(name: &'static str) -> Column {
+            Column { name, kind: workers::fold::Kind::Text, nullable: false }
+        }
+        static COLUMNS: [Column; 2] = [column("key"), column("rest")];
+        let table = |sort| Table { name: "t", sort, key: 1, columns: &COLUMNS };
+        let row = |key: &str, rest| Values::from([Value::Text(key.into()), rest]);
+        let rows = [row("long", Value::Long(7)), row("k", Value::Long(5))];
+        assert_eq!(said_again(&table(Sort::State), &rows), row("k", Value::Long(5)).to_vec(), "the shortest, as it is");
+        assert_eq!(said_again(&table(Sort::Counter), &rows), row("k", Value::Long(0)).to_vec(), "no step");
+        assert_eq!(said_again::<Values>(&table(Sort::State), &[]), []);
     }
 
     #[test]

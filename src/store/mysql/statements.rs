@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
-/// Rows of one statement, greatest first; a count of rows is cut into these. Each is about half of the one before it: a small batch is
-/// a few statements a table, and a connection prepares few texts.
-const SIZES: [usize; 11] = [1000, 500, 250, 120, 60, 30, 15, 8, 4, 2, 1];
+/// Rows of one statement, greatest first; a count of rows is cut into these. The small ones are close: a small batch is a statement or
+/// two a table, and still a connection prepares few texts.
+const SIZES: [usize; 16] = [1000, 500, 250, 120, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
+/// Rows said once more that cost less than another statement.
+const REPEATED: usize = 15;
 /// Keys of one look-up: past a few hundred MySQL's range optimiser gives up on lists.
 const MOST_KEYS: usize = 300;
 /// Placeholders that one prepared statement may have.
@@ -27,6 +29,13 @@ impl Shape {
     /// The largest statement that takes at most this many rows: how many it takes, and its text.
     pub fn at_most(&self, rows: usize) -> Option<(usize, &str)> {
         self.0.range(..=rows).next_back().map(|(size, text)| (*size, text.as_str()))
+    }
+
+    /// The statement to send next of so many rows where a row may be said twice: one that takes all of them and few more, else the
+    /// largest that is filled.
+    pub fn filled(&self, rows: usize) -> Option<(usize, &str)> {
+        let fits = |size: usize| rows > 0 && (rows..=rows + REPEATED).contains(&size);
+        self.at_least(rows).filter(|(size, _)| fits(*size)).or_else(|| self.at_most(rows))
     }
 
     /// The smallest statement that takes at least this many rows, else the largest: how many it takes, and its text.
@@ -216,9 +225,12 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(cuts, [1000, 250, 120, 60, 4, 2, 1]);
+        assert_eq!(cuts, [1000, 250, 120, 64, 3]);
         let looked_up = [1, 9, 250, 251, 5_000].map(|it| statements.read.at_least(it).unwrap().0);
-        assert_eq!(looked_up, [1, 15, 250, 250, 250]);
+        assert_eq!(looked_up, [1, 12, 250, 250, 250]);
+        let filled = [1, 13, 105, 104, 250, 1_001].map(|it| statements.write.filled(it).unwrap().0);
+        assert_eq!(filled, [1, 16, 120, 64, 250, 1_000], "few places too many, or none");
+        assert!(statements.write.filled(0).is_none());
     }
 
     #[test]
