@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Events followed, a second.
-const SAMPLES: u32 = 100;
+const SAMPLES: u32 = 50;
 /// An event that happened longer ago is not followed: newer ones of its user may keep it out of the document.
 const LATE_MS: i64 = 30_000;
 /// Nor are events of the first users, 1 in so many: theirs are so many that the next may push one out before it was looked for.

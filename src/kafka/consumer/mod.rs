@@ -43,8 +43,9 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// Settings of every consumer: little waits in it, since lanes hold their own.
-const SETTINGS: [(&str, &str); 13] = [
+/// Settings of every consumer: little waits in it, since lanes hold their own. A fetch gathers for 20 ms what trickles in: a lane flushes
+/// no oftener, and answers of a record each cost brokers and workers a third of what they do at 2,000 events a second.
+const SETTINGS: [(&str, &str); 14] = [
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("heartbeat.interval.ms", "500"),
     ("max.poll.interval.ms", "30000"),
@@ -52,7 +53,8 @@ const SETTINGS: [(&str, &str); 13] = [
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     ("fetch.queue.backoff.ms", "10"),
-    ("fetch.wait.max.ms", "500"),
+    ("fetch.wait.max.ms", "20"),
+    ("fetch.min.bytes", "65536"),
     ("fetch.message.max.bytes", "262144"),
     ("queued.min.messages", "2000"),
     ("queued.max.messages.kbytes", "16384"),
