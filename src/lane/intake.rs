@@ -24,7 +24,7 @@ const MOST_RECORDS: usize = 2_000;
 const MOST_BYTES: usize = 4 << 20;
 /// Unknown schema ids that are asked for ahead of their records.
 const MOST_AHEAD: usize = 64;
-/// The least time between two flushes of a lane: halves MySQL's work at little cost in latency.
+/// The least time between two starts of a lane's flushes: halves MySQL's work at little cost in latency.
 pub const PACE: Duration = Duration::from_millis(25);
 
 /// A batch: records, and beside each what became of it.

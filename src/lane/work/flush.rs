@@ -78,6 +78,7 @@ impl Work<'_> {
 
     pub(super) fn committed(&mut self, advance: &Advance, took: &Took) {
         self.confirmed = advance.confirmed;
+        self.took = (self.took * 3 + self.flushed_at.elapsed()) / 4;
         let metrics = &self.context.metrics;
         let wait = std::mem::take(&mut self.waited) + took.wait;
         for (step, duration) in [(Step::Wait, wait), (Step::Ledger, took.fence), (Step::Rows, took.rows), (Step::Commit, took.commit)] {

@@ -46,6 +46,10 @@ const IDLE: Duration = Duration::from_secs(5);
 const CONFIRM: Duration = Duration::from_millis(500);
 /// How often a lane looks whether the topic is still the one it claimed.
 const LOOK: Duration = Duration::from_secs(10);
+/// A lane that is not behind starts a flush in each so many times that one takes.
+const REST: u32 = 3;
+/// The most that a lane waits so.
+const SLOWEST: Duration = Duration::from_millis(250);
 /// Batches that look identities up after one was found that was taken to be new.
 const WARY: u32 = 32;
 
@@ -73,6 +77,8 @@ pub struct Work<'l> {
     /// How long the next flush has waited for others so far.
     waited: Duration,
     flushed_at: Instant,
+    /// How long a flush takes, from its start to its COMMIT's answer: of the last ones, newer ones count more.
+    took: Duration,
     looked_at: Instant,
 }
 
@@ -101,6 +107,7 @@ impl<'l> Work<'l> {
             slot: None,
             waited: Duration::ZERO,
             flushed_at: now.checked_sub(PACE).unwrap_or(now),
+            took: Duration::ZERO,
             looked_at: now,
         }
     }
@@ -174,8 +181,10 @@ impl<'l> Work<'l> {
                 None => return Ok(false),
             }
         }
-        while !self.intake.is_enough() && self.flushed_at.elapsed() < PACE {
-            let (intake, due) = (&mut self.intake, self.flushed_at + PACE);
+        // A database that takes longer is asked less often, for more at once: else many small flushes wait for each other.
+        let pace = PACE.max(self.took * REST).min(SLOWEST);
+        while !self.intake.is_enough() && self.flushed_at.elapsed() < pace {
+            let (intake, due) = (&mut self.intake, self.flushed_at + pace);
             let received = self.lane.unless_ordered(async {
                 tokio::select! { it = intake.receive() => Some(it), () = sleep_until(due) => None }
             });
