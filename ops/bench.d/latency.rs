@@ -88,7 +88,9 @@ async fn by_metric(
     rate: u32,
 ) -> Result<Outcome, Fault> {
     let stop = Arc::new(AtomicBool::new(false));
-    let steady = Steady { rate: rate.into(), seconds: f64::from(args.seconds), users: args.users, seed: args.seed };
+    // Stopped below: longer than measured, so that none is missing at the end.
+    let seconds = f64::from(args.seconds) + 2.0 * WARM.as_secs_f64();
+    let steady = Steady { rate: rate.into(), seconds, users: args.users, seed: args.seed };
     let load = Load::start(stage, steady, &stop).await?;
     sleep(WARM).await;
     let (before, sent, used) = (worker.scrape().await, load.sent(), Usage::now(&[worker.pid], servers));
