@@ -2,16 +2,15 @@
 //!
 //! Their bytes are those of the columns and of `data` in Redis. Times in them are milliseconds since 1970.
 
-use std::{collections::BTreeMap, sync::Arc};
-
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    entries::Entries,
     rows::{Progress, Standings, Totals, Unlocked},
     rules::Rule,
 };
-use crate::fold::{self, Document, Family, Form, Json, Reject, Row, Time};
+use crate::fold::{self, Document, Family, Form, Reject, Row, Time};
 
 /// `user:{user_id}:achievements`, for an hour.
 pub static UNLOCKED: Family = Family {
@@ -30,58 +29,58 @@ pub static PROGRESS: Family = Family {
 /// How far a user is by a rule. The order of the fields is the contract's.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Standing {
-    version: i64,
-    value: i64,
+    /// The rule's.
+    pub version: i64,
+    /// As the row has it.
+    pub value: i64,
     /// The number of the highest tier reached; 0 before the first.
     tier: i64,
     /// The next tier's target; none after the last.
     target: Option<i64>,
-    last_event_at: Time,
+    /// As the row has it.
+    pub last_event_at: Time,
 }
 
 impl Standing {
-    /// The entry of a row: its achievement, and what stands there.
-    pub fn of(rule: &Rule, row: &Progress) -> (Arc<str>, Self) {
+    /// That of a row.
+    pub fn of(rule: &Rule, row: &Progress) -> Self {
         let ahead = || rule.tiers.iter().filter(|it| it.target > row.value);
         let tier = i64::try_from(rule.tiers.len() - ahead().count()).unwrap_or(i64::MAX);
         let target = ahead().next().map(|it| it.target);
-        let (version, value, last_event_at) = (row.version, row.value, row.last_event_at);
-        (Arc::clone(&rule.id), Self { version, value, tier, target, last_event_at })
+        Self { version: row.version, value: row.value, tier, target, last_event_at: row.last_event_at }
     }
 }
 
 /// A tier unlocked. The order of the fields is the contract's.
 #[derive(Debug, Serialize, Deserialize)]
-struct Award {
-    tier: i64,
+pub struct Award {
+    /// Its number.
+    pub tier: i64,
     points: i64,
     unlocked_at: Time,
     #[serde(deserialize_with = "fold::event_id", serialize_with = "fold::write_event_id")]
     event_id: Uuid,
 }
 
-/// The document of progress, with these in place of what stood there of their achievements.
+impl Award {
+    /// That of a row.
+    pub fn of(row: &Unlocked) -> Self {
+        Self { tier: row.tier, points: row.points, unlocked_at: row.unlocked_at, event_id: row.event_id }
+    }
+}
+
+/// A user's document of progress, an entry a [`Standing`].
 ///
 /// # Errors
 /// A document that is none: a damaged row, which must not be written over.
-pub fn with_standings(document: Option<&Json>, moved: Vec<(Arc<str>, Standing)>) -> Result<Json, Reject> {
-    let mut standings: BTreeMap<Arc<str>, Standing> =
-        document.map_or_else(|| Ok(BTreeMap::new()), |it| it.read("achievement_standings.progress"))?;
-    standings.extend(moved);
-    Json::of(&standings)
+pub fn progress(row: Option<&Standings>) -> Result<Entries<'_>, Reject> {
+    Entries::read(row.map(|it| &it.progress), "achievement_standings.progress", '}')
 }
 
-/// The document of what is unlocked, with these tiers too: an achievement's in the order of their numbers.
+/// A user's document of what is unlocked, an entry an achievement's [`Award`]s in the order of their numbers.
 ///
 /// # Errors
-/// As [`with_standings`].
-pub fn with_unlocked(document: Option<&Json>, unlocked: &[Unlocked]) -> Result<Json, Reject> {
-    let mut awards: BTreeMap<Arc<str>, Vec<Award>> =
-        document.map_or_else(|| Ok(BTreeMap::new()), |it| it.read("achievement_totals.unlocked"))?;
-    for Unlocked { achievement_id, tier, points, unlocked_at, event_id, .. } in unlocked {
-        let of_one = awards.entry(Arc::clone(achievement_id)).or_default();
-        let place = of_one.partition_point(|it| it.tier < *tier);
-        of_one.insert(place, Award { tier: *tier, points: *points, unlocked_at: *unlocked_at, event_id: *event_id });
-    }
-    Json::of(&awards)
+/// As [`progress`].
+pub fn unlocked(row: Option<&Totals>) -> Result<Entries<'_>, Reject> {
+    Entries::read(row.map(|it| &it.unlocked), "achievement_totals.unlocked", ']')
 }

@@ -1,4 +1,4 @@
-//! One step of progress: what a fact adds to a user's row of a rule.
+//! One step of progress: the user's row of a rule as it is, and what a fact adds to it.
 //!
 //! Steps of the same facts come to the same row in any order. It unlocks nothing.
 
@@ -7,10 +7,28 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     AchievementFact,
     days::Days,
+    documents::Standing,
+    entries::Entries,
     rows::Progress,
     rules::{Kind, Rule},
 };
-use crate::fold::{Json, Reject};
+use crate::fold::{Json, Reject, Stop, Tables};
+
+/// The row of a rule before a fact, if there is one: as the user's document shows it, where that shows all of it. A look-up of one row a
+/// user instead of one a rule is most of what a fact costs. `document` is that of the user's row, `None` where there is none.
+///
+/// # Errors
+/// A row that is not held yet, or a document that is damaged.
+pub fn held(rule: &Rule, user_id: i64, document: Option<&Entries<'_>>, tables: &mut Tables<'_>) -> Result<Option<Progress>, Stop> {
+    let standing = document.map(|it| it.get::<Standing>(&rule.id)).transpose()?.flatten();
+    let keeps_a_set = rule.progress.keeps_a_set();
+    match standing {
+        Some(it) if it.version == rule.version && !keeps_a_set => return Ok(Some(Progress::shown(rule, user_id, &it))),
+        None if document.is_some() || !keeps_a_set => return Ok(None),
+        _ => {}
+    }
+    tables.get((user_id, Arc::clone(&rule.id), rule.version))
+}
 
 /// The row after a fact that the rule takes.
 ///

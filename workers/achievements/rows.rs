@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::{
     AchievementFact,
-    documents::{self, Standing},
+    documents::Standing,
     rules::{Kind, Rule},
 };
 use crate::{
-    fold::{Field, Json, Reject, Time, Value, body_hash},
+    fold::{Field, Json, Time, Value, body_hash},
     row,
 };
 
@@ -64,6 +64,12 @@ impl Progress {
             last_event_at: fact.occurred_at,
         }
     }
+
+    /// The row of which a document says this, of a kind that keeps nothing else.
+    pub fn shown(rule: &Rule, user_id: i64, standing: &Standing) -> Self {
+        let Standing { version, value, last_event_at, .. } = *standing;
+        Self { user_id, achievement_id: Arc::clone(&rule.id), version, value, distinct_values: None, days: None, last_event_at }
+    }
 }
 
 /// A tier that a user unlocked, for good.
@@ -108,14 +114,10 @@ pub struct Standings {
 row!(Standings, State, "achievement_standings", [user_id], [progress, last_event_at]);
 
 impl Standings {
-    /// The row after a fact that moved these.
-    ///
-    /// # Errors
-    /// A document that is damaged.
-    pub fn with(held: Option<Self>, fact: &AchievementFact, moved: Vec<(Arc<str>, Standing)>) -> Result<Self, Reject> {
-        let last_event_at = held.as_ref().map_or(fact.occurred_at, |it| it.last_event_at.max(fact.occurred_at));
-        let progress = documents::with_standings(held.as_ref().map(|it| &it.progress), moved)?;
-        Ok(Self { user_id: fact.user_id, progress, last_event_at })
+    /// The row after a fact that made the document this.
+    pub fn with(held: Option<&Self>, fact: &AchievementFact, progress: Json) -> Self {
+        let last_event_at = held.map_or(fact.occurred_at, |it| it.last_event_at.max(fact.occurred_at));
+        Self { user_id: fact.user_id, progress, last_event_at }
     }
 }
 
@@ -131,19 +133,15 @@ pub struct Totals {
 row!(Totals, State, "achievement_totals", [user_id], [points, tiers, unlocked, last_event_at]);
 
 impl Totals {
-    /// The row after a fact that unlocked these.
-    ///
-    /// # Errors
-    /// A document that is damaged.
-    pub fn with(held: Option<Self>, fact: &AchievementFact, unlocked: &[Unlocked]) -> Result<Self, Reject> {
-        let (points, tiers) = held.as_ref().map_or((0, 0), |it| (it.points, it.tiers));
-        let last_event_at = held.as_ref().map_or(fact.occurred_at, |it| it.last_event_at.max(fact.occurred_at));
-        Ok(Self {
+    /// The row after a fact that unlocked these, and made the document this.
+    pub fn with(held: Option<&Self>, fact: &AchievementFact, (new, unlocked): (&[Unlocked], Json)) -> Self {
+        let (points, tiers) = held.map_or((0, 0), |it| (it.points, it.tiers));
+        Self {
             user_id: fact.user_id,
-            points: unlocked.iter().fold(points, |sum, it| sum.saturating_add(it.points)),
-            tiers: unlocked.iter().fold(tiers, |sum, _| sum.saturating_add(1)),
-            unlocked: documents::with_unlocked(held.as_ref().map(|it| &it.unlocked), unlocked)?,
-            last_event_at,
-        })
+            points: new.iter().fold(points, |sum, it| sum.saturating_add(it.points)),
+            tiers: new.iter().fold(tiers, |sum, _| sum.saturating_add(1)),
+            unlocked,
+            last_event_at: held.map_or(fact.occurred_at, |it| it.last_event_at.max(fact.occurred_at)),
+        }
     }
 }

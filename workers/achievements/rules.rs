@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -84,6 +85,11 @@ impl Rule {
             && self.progress.tag().is_none_or(|it| fact.tags.contains_key(it))
     }
 
+    /// The tiers whose targets a step of the value reaches, each with its number.
+    pub fn reached(&self, step: &Range<i64>) -> Vec<(i64, &Tier)> {
+        (1..).zip(&self.tiers).filter(|(_, it)| step.start < it.target && it.target <= step.end).collect()
+    }
+
     /// The target of its last tier.
     pub fn top(&self) -> i64 {
         self.tiers.last().map_or(0, |it| it.target)
@@ -94,6 +100,11 @@ impl Kind {
     /// The tag whose values it counts.
     pub fn tag(&self) -> Option<&str> {
         if let Self::Distinct(tag) = self { Some(tag) } else { None }
+    }
+
+    /// Whether its rows keep more than the value.
+    pub fn keeps_a_set(&self) -> bool {
+        matches!(self, Self::Distinct(_) | Self::DayStreak)
     }
 
     /// Its name in the catalogue.

@@ -7,7 +7,7 @@ mod file;
 mod kinds;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 

@@ -4,6 +4,7 @@
 mod compat;
 mod defaults;
 mod every_role;
+mod look_ups;
 mod machine;
 mod mails;
 mod plain;
