@@ -109,7 +109,7 @@ impl Waiting {
 /// # Errors
 /// The database's own.
 pub async fn mysql(pool: MySqlPool, samples: UnboundedReceiver<Sample>) -> Result<Vec<Seen>, Fault> {
-    let places = vec!["(?,?,?)"; AT_ONCE].join(",");
+    let places = ["(?,?,?)"; AT_ONCE].join(",");
     let text = format!("SELECT event_id FROM test_results WHERE (user_id, occurred_at, event_id) IN ({places})");
     let mut waiting = Waiting::new(samples);
     while let Some(looked) = waiting.next().await {
