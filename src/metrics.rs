@@ -60,6 +60,8 @@ metrics! {
     flush_duration: HistogramVec = "fleet_flush_duration_seconds" [role, step], STEPS;
     /// Records of one flush.
     batch_size: HistogramVec = "fleet_batch_records" [role], BATCH;
+    /// Lanes that share one transaction.
+    flush_lanes: HistogramVec = "fleet_flush_lanes" [role], BATCH;
     /// Rows written, by table.
     rows_written: IntCounterVec = "fleet_rows_written_total" [role, table];
     /// Derived events that the brokers acknowledged, by the topic they went to.

@@ -19,10 +19,10 @@ use crate::{
     health::Health,
     http,
     kafka::{admin::Admin, producer::Producer},
-    lane::{Context, Held, Seldom, Settings},
+    lane::{Context, Group, Held, Seldom, Settings},
     metrics::Metrics,
     registry::Registry,
-    store::{ledger::Ledger, migrations, mysql, mysql::statements::Statements, redis::Caches},
+    store::{migrations, mysql, mysql::flush::Flusher, redis::Caches},
     worker,
 };
 
@@ -134,18 +134,21 @@ async fn context(
     answered.met();
     shared.metrics.promise(role.name, role.topic.freshness_ms);
     let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
+    let flusher = Arc::new(Flusher::new(role, &topic, &pool));
+    let slots = Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)));
+    let metrics = shared.metrics.role(role.name);
     Ok(Some(Context {
         role,
         topic,
         emit_topics: role.emits.iter().map(|it| (config.topic(it), config.subject(it))).collect(),
-        ledger: Ledger::of(role),
-        statements: Statements::of_role(role),
+        group: Group::start(Arc::clone(&flusher), Arc::clone(&slots), metrics.clone()),
+        flusher,
         registry: Arc::clone(&shared.registry),
         producer: shared.producer.clone(),
         caches,
         admin: shared.admin.clone(),
         held: Held::default(),
-        slots: Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4))),
+        slots,
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,
@@ -153,7 +156,7 @@ async fn context(
             owner: shared.owner.clone(),
         },
         cache_warnings: Seldom::default(),
-        metrics: shared.metrics.role(role.name),
+        metrics,
         process: Arc::clone(&shared.metrics),
         pool,
     }))

@@ -73,7 +73,7 @@ impl Lane {
         let (context, consumer) = (Arc::clone(&self.context), self.consumer.clone());
         let (partition, assignment) = (self.partition, self.assignment);
         let still_mine: StillMine = Box::new(move || consumer.is_mine(partition, assignment));
-        let (ledger, pool, owner) = (context.ledger.clone(), context.pool.clone(), context.settings.owner.clone());
+        let (ledger, pool, owner) = (context.flusher.ledger.clone(), context.pool.clone(), context.settings.owner.clone());
         let task = tokio::spawn(ledger.claim(pool, (partition, owner), still_mine));
         let claimed = self.unless_ordered(task).await?.map_err(|error| Fault::transient(format!("claim: {error}")))?;
         if let Some(claimed) = claimed? {
@@ -100,7 +100,7 @@ impl Lane {
             Ok(Some(seen)) if (seen.epoch, seen.next_offset) > (position.epoch, position.next_offset.unwrap_or_default()) => {
                 position.epoch = seen.epoch.max(position.epoch) + 1;
                 position.caches_behind = true;
-                let raised = context.ledger.raise(&context.pool, (self.partition, token), position.epoch).await?;
+                let raised = context.flusher.ledger.raise(&context.pool, (self.partition, token), position.epoch).await?;
                 if raised { Ok(()) } else { Err(End::Fenced) }
             }
             Ok(_) => Ok(()),
@@ -129,7 +129,7 @@ impl Lane {
             return Ok(Behind { keys, overflowed: false });
         }
         if let Some(next) = position.next_offset
-            && !context.ledger.confirm(&context.pool, (self.partition, token), position.epoch, next).await?
+            && !context.flusher.ledger.confirm(&context.pool, (self.partition, token), position.epoch, next).await?
         {
             return Err(End::Fenced);
         }
@@ -162,7 +162,7 @@ impl Lane {
         self.compare_id(position.topic_id.as_deref(), id.as_deref())?;
         let next = position.next_offset.unwrap_or(low);
         self.compare_range(next, (low, high))?;
-        if !context.ledger.found(&context.pool, (partition, token), id.as_deref().unwrap_or_default(), (low, high)).await? {
+        if !context.flusher.ledger.found(&context.pool, (partition, token), id.as_deref().unwrap_or_default(), (low, high)).await? {
             return Err(End::Fenced);
         }
         self.topic_id = id;

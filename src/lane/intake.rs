@@ -5,7 +5,6 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::sync::mpsc;
@@ -24,8 +23,6 @@ const MOST_RECORDS: usize = 2_000;
 const MOST_BYTES: usize = 4 << 20;
 /// Unknown schema ids that are asked for ahead of their records.
 const MOST_AHEAD: usize = 64;
-/// The least time between two starts of a lane's flushes: halves MySQL's work at little cost in latency.
-pub const PACE: Duration = Duration::from_millis(25);
 
 /// A batch: records, and beside each what became of it.
 #[derive(Default)]

@@ -4,6 +4,7 @@
 
 mod breaker;
 mod claim;
+mod group;
 mod held;
 mod intake;
 mod outside;
@@ -25,6 +26,7 @@ use tokio::{
 };
 use workers::fold::{Emit, Role};
 
+pub use group::Group;
 pub use held::Held;
 
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
     metrics::{Metrics, RoleMetrics, Store},
     registry::Registry,
     retry::Retry,
-    store::{ledger::Ledger, mysql::statements::Statements, redis::Caches},
+    store::{mysql::flush::Flusher, redis::Caches},
 };
 
 /// What is set for all lanes of a role.
@@ -65,10 +67,10 @@ pub struct Context {
     pub emit_topics: Vec<(String, String)>,
     /// Connections.
     pub pool: MySqlPool,
-    /// Its ledger.
-    pub ledger: Ledger,
-    /// Its statements, by table.
-    pub statements: Vec<Statements>,
+    /// Its ledger and its statements.
+    pub flusher: Arc<Flusher>,
+    /// The way of its flushes into MySQL.
+    pub group: Group,
     /// Schemas by id.
     pub registry: Arc<Registry>,
     /// Derived events.

@@ -120,6 +120,8 @@ pub struct RoleMetrics {
     pub record_age: Histogram,
     /// `fleet_batch_records`.
     pub batch_size: Histogram,
+    /// `fleet_flush_lanes`.
+    pub flush_lanes: Histogram,
     /// `fleet_fenced_total`.
     pub fenced: IntCounter,
     /// `fleet_rebalances_total`.
@@ -149,6 +151,7 @@ impl RoleMetrics {
             event_age: metrics.event_age.with_label_values(&[role]),
             record_age: metrics.record_age.with_label_values(&[role]),
             batch_size: metrics.batch_size.with_label_values(&[role]),
+            flush_lanes: metrics.flush_lanes.with_label_values(&[role]),
             fenced: metrics.fenced.with_label_values(&[role]),
             rebalances: metrics.rebalances.with_label_values(&[role]),
             assigned_partitions: metrics.assigned_partitions.with_label_values(&[role]),

@@ -23,6 +23,7 @@ mod restored;
 mod same_tables;
 mod schema;
 mod servers;
+mod together;
 mod topics;
 mod views;
 mod zombie;

@@ -6,43 +6,51 @@ use tokio::time::Instant;
 use workers::fold::{Changes, Presume};
 
 use super::{
-    Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Letter, Owner, Parts, Resolution, Retry, RoleMetrics, State, Step, Store,
-    TRANSIENT, Took, Work,
+    Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store,
+    TRANSIENT, Work,
 };
 
 impl Work<'_> {
-    /// Flushes through any weather. `None` when it is in the database; a failure that asks for another batch otherwise.
-    pub(super) async fn flush(&mut self, advance: &Advance, changes: &Changes, letters: &[Letter]) -> Result<Option<Failure>, End> {
+    /// Flushes through any weather. Gives the flush back, and `None` when it is in the database; else a failure that asks for another
+    /// batch.
+    pub(super) async fn flush(&mut self, mut flush: Flush) -> Result<(Flush, Option<Failure>), End> {
         self.flushed_at = Instant::now();
         let context = Arc::clone(&self.context);
-        let flush = Flush {
-            role: context.role,
-            statements: &context.statements,
-            ledger: &context.ledger,
-            topic: &context.topic,
-            advance,
-            changes,
-            letters,
-        };
         let mut retry = Retry::default();
+        let mut alone = matches!(self.seat, Some(Seat::Slot { .. })) || !context.group.takes(&flush);
         loop {
-            self.take_slot().await?;
-            match flush.commit(&context.pool).await {
+            let since = Instant::now();
+            let outcome = if alone {
+                self.take_slot().await?;
+                context.group.alone(&flush).await
+            } else {
+                let coming = match self.seat.take() {
+                    Some(Seat::Coming(coming)) => Some(coming),
+                    _ => None,
+                };
+                let (back, outcome) = context.group.together(flush, coming).await?;
+                flush = back;
+                outcome
+            };
+            match outcome {
                 Ok(took) => {
-                    self.committed(advance, &took);
-                    return Ok(None);
+                    self.waited += since.elapsed().saturating_sub(took.fence + took.rows + took.commit);
+                    self.committed(&flush.advance);
+                    return Ok((flush, None));
                 }
+                Err(Failure::Apart) => {}
                 Err(Failure::Fenced) => return Err(End::Fenced),
                 Err(Failure::Unknown) => {
-                    if self.resolve(advance).await? {
-                        self.committed(advance, &Took::default());
-                        return Ok(None);
+                    if self.resolve(&flush.advance).await? {
+                        self.committed(&flush.advance);
+                        return Ok((flush, None));
                     }
                 }
                 Err(Failure::Fault(Fault::Transient(line))) => self.blocked(&line, &mut retry).await?,
                 Err(Failure::Fault(fault)) => return Err(fault.into()),
-                Err(failure) => return Ok(Some(failure)),
+                Err(failure) => return Ok((flush, Some(failure))),
             }
+            alone = true;
         }
     }
 
@@ -50,7 +58,7 @@ impl Work<'_> {
     pub(super) async fn resolve(&mut self, advance: &Advance) -> Result<bool, End> {
         let mut retry = Retry::default();
         loop {
-            let resolution = match self.context.ledger.owner(&self.context.pool, advance.partition, advance.token).await {
+            let resolution = match self.context.flusher.ledger.owner(&self.context.pool, advance.partition, advance.token).await {
                 Ok(Owner::Mine(next)) if next == advance.next && next != advance.expected => Resolution::Applied,
                 Ok(Owner::Mine(next)) if next == advance.expected => Resolution::Redone,
                 Ok(_) => Resolution::Fenced,
@@ -70,20 +78,16 @@ impl Work<'_> {
     }
 
     pub(super) async fn blocked(&mut self, line: &str, retry: &mut Retry) -> Result<(), End> {
-        self.slot = None;
+        self.seat = None;
         self.lane.state(State::SinkBlocked, line);
         self.context.process.store_error(Store::Mysql, TRANSIENT);
         self.lane.wait(retry.next_delay()).await
     }
 
-    pub(super) fn committed(&mut self, advance: &Advance, took: &Took) {
+    fn committed(&mut self, advance: &Advance) {
         self.confirmed = advance.confirmed;
-        self.took = (self.took * 3 + self.flushed_at.elapsed()) / 4;
-        let metrics = &self.context.metrics;
-        let wait = std::mem::take(&mut self.waited) + took.wait;
-        for (step, duration) in [(Step::Wait, wait), (Step::Ledger, took.fence), (Step::Rows, took.rows), (Step::Commit, took.commit)] {
-            metrics.step(step).observe(duration.as_secs_f64());
-        }
+        let wait = std::mem::take(&mut self.waited);
+        self.context.metrics.step(Step::Wait).observe(wait.as_secs_f64());
         self.lane.state(State::Flowing, "");
     }
 

@@ -37,7 +37,7 @@ impl Work<'_> {
             "too many records cannot be applied, now offset {}: {reason}: mend the producer, or `fleet letters accept --role {} --partition {}`",
             record.offset, self.context.role.name, self.lane.partition
         );
-        self.slot = None;
+        self.seat = None;
         self.held = true;
         self.lane.state(State::BreakerOpen, &line);
         let key = self.breaker_key();

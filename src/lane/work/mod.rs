@@ -21,7 +21,8 @@ use super::{
     Context, End, Lane, Order, TRANSIENT,
     breaker::Breaker,
     claim::Claimed,
-    intake::{Batch, Intake, Obstacle, PACE, remember},
+    group::Coming,
+    intake::{Batch, Intake, Obstacle, remember},
     outside::{MOST_BYTES, Outside, PARTING, Parts},
 };
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
         ledger::{Advance, Owner, Token},
         mysql::{
             Failure,
-            flush::{Cause, Flush, Letter, Took},
+            flush::{Cause, Flush, Letter},
             load::load,
         },
     },
@@ -46,12 +47,16 @@ const IDLE: Duration = Duration::from_secs(5);
 const CONFIRM: Duration = Duration::from_millis(500);
 /// How often a lane looks whether the topic is still the one it claimed.
 const LOOK: Duration = Duration::from_secs(10);
-/// A lane that is not behind starts a flush in each so many times that one takes.
-const REST: u32 = 3;
-/// The most that a lane waits so.
-const SLOWEST: Duration = Duration::from_millis(250);
 /// Batches that look identities up after one was found that was taken to be new.
 const WARY: u32 = 32;
+
+/// What a lane holds from when it has records until they are flushed.
+enum Seat {
+    /// It flushes alone: one of few at once.
+    Slot { _permit: OwnedSemaphorePermit },
+    /// It flushes with others, who wait for it a little.
+    Coming(Coming),
+}
 
 /// A lane at work.
 pub struct Work<'l> {
@@ -73,12 +78,10 @@ pub struct Work<'l> {
     /// Whether nothing came for a while.
     rested: bool,
     /// Held while folding and flushing; let go while waiting for better weather.
-    slot: Option<OwnedSemaphorePermit>,
+    seat: Option<Seat>,
     /// How long the next flush has waited for others so far.
     waited: Duration,
     flushed_at: Instant,
-    /// How long a flush takes, from its start to its COMMIT's answer: of the last ones, newer ones count more.
-    took: Duration,
     looked_at: Instant,
 }
 
@@ -104,10 +107,9 @@ impl<'l> Work<'l> {
             wary: 0,
             held: false,
             rested: false,
-            slot: None,
+            seat: None,
             waited: Duration::ZERO,
-            flushed_at: now.checked_sub(PACE).unwrap_or(now),
-            took: Duration::ZERO,
+            flushed_at: now,
             looked_at: now,
         }
     }
@@ -128,8 +130,8 @@ impl<'l> Work<'l> {
         self.remember_breaker().await?;
         self.lane.state(State::Idle, "");
         loop {
-            // Whatever flushed last, an idle lane among them, leaves its slot to the others.
-            self.slot = None;
+            // Whatever flushed last, an idle lane among them, leaves its seat to the others.
+            self.seat = None;
             self.look().await?;
             if !self.gather().await? {
                 self.rest().await?;
@@ -137,7 +139,9 @@ impl<'l> Work<'l> {
                 continue;
             }
             self.look_after_rest().await?;
-            self.take_slot().await?;
+            if self.intake.is_enough() {
+                self.take_slot().await?;
+            }
             let context = Arc::clone(&self.context);
             self.intake.drain().map_err(|it| self.obstacle_end(it))?;
             let decoding = Instant::now();
@@ -153,10 +157,11 @@ impl<'l> Work<'l> {
     }
 
     async fn take_slot(&mut self) -> Result<(), End> {
-        if self.slot.is_none() {
+        if !matches!(self.seat, Some(Seat::Slot { .. })) {
+            self.seat = None;
             let (slots, since) = (Arc::clone(&self.context.slots), Instant::now());
             // It is never closed.
-            self.slot = self.lane.unless_ordered(slots.acquire_owned()).await?.ok();
+            self.seat = self.lane.unless_ordered(slots.acquire_owned()).await?.ok().map(|permit| Seat::Slot { _permit: permit });
             self.waited += since.elapsed();
         }
         Ok(())
@@ -181,10 +186,10 @@ impl<'l> Work<'l> {
                 None => return Ok(false),
             }
         }
-        // A database that takes longer is asked less often, for more at once: else many small flushes wait for each other.
-        let pace = PACE.max(self.took * REST).min(SLOWEST);
-        while !self.intake.is_enough() && self.flushed_at.elapsed() < pace {
-            let (intake, due) = (&mut self.intake, self.flushed_at + pace);
+        self.seat = Some(Seat::Coming(self.context.group.announce()));
+        let due = self.context.group.departs();
+        while !self.intake.is_enough() && Instant::now() < due {
+            let intake = &mut self.intake;
             let received = self.lane.unless_ordered(async {
                 tokio::select! { it = intake.receive() => Some(it), () = sleep_until(due) => None }
             });
@@ -218,7 +223,7 @@ impl<'l> Work<'l> {
     }
 
     async fn wait_for_schema(&mut self, fault: Fault) -> Result<(), End> {
-        self.slot = None;
+        self.seat = None;
         self.lane.state(State::SinkBlocked, &fault.to_string());
         self.context.process.store_error(Store::Registry, TRANSIENT);
         self.lane.wait(Duration::from_millis(500)).await
@@ -229,7 +234,7 @@ impl<'l> Work<'l> {
         let confirmed = self.outside.confirmed(self.next)?;
         if confirmed == self.next && self.confirmed < confirmed {
             let lane = (self.lane.partition, self.token);
-            if !self.context.ledger.confirm(&self.context.pool, lane, self.epoch, confirmed).await? {
+            if !self.context.flusher.ledger.confirm(&self.context.pool, lane, self.epoch, confirmed).await? {
                 return Err(End::Fenced);
             }
             self.confirmed = confirmed;
@@ -246,7 +251,7 @@ impl<'l> Work<'l> {
             // Past control records, which are nobody's events.
             let next = self.next.max(end);
             let advance = self.advance((&Changes::default(), &Parts::default()), next, None)?;
-            self.flush(&advance, &Changes::default(), &[]).await?;
+            self.flush(Flush { advance, changes: Changes::default(), letters: Vec::new() }).await?;
             self.flushed(next);
         }
         if self.intake.is_empty() {
@@ -295,7 +300,7 @@ impl<'l> Work<'l> {
         let _ = timeout(PARTING, waiting).await;
         if self.outside.confirmed(self.next).is_ok_and(|it| it == self.next) {
             let lane = (self.lane.partition, self.token);
-            let confirmed = self.context.ledger.confirm(&self.context.pool, lane, self.epoch, self.next).await;
+            let confirmed = self.context.flusher.ledger.confirm(&self.context.pool, lane, self.epoch, self.next).await;
             if let Err(error) = confirmed {
                 tracing::debug!("parting: {error}");
             }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use workers::fold::{Changes, Missing, Presume, Progress, Reject, Values, WRONG_PARTITION};
 
 use super::{
-    Advance, Batch, Cause, Duration, End, Failure, Fault, Letter, MOST_BYTES, Parts, Retry, State, Step, WARY, Work, load, remember,
+    Advance, Batch, Cause, Duration, End, Failure, Fault, Flush, Letter, MOST_BYTES, Parts, Retry, State, Step, WARY, Work, load, remember,
 };
 
 /// What became of one attempt at a range of a batch.
@@ -63,7 +63,8 @@ impl Work<'_> {
         self.wait_for_room().await?;
         let parts = Parts::of(&changes)?;
         let advance = self.advance((&changes, &parts), next, Some(remember(last)))?;
-        if let Some(failure) = self.flush(&advance, &changes, &letters).await? {
+        let (Flush { changes, .. }, failure) = self.flush(Flush { advance, changes, letters }).await?;
+        if let Some(failure) = failure {
             return Ok(self.take_back(failure));
         }
         self.fold.settle();
@@ -119,7 +120,7 @@ impl Work<'_> {
     async fn load(&mut self, missing: Vec<Missing>) -> Result<Vec<(Missing, Option<Values>)>, End> {
         let mut retry = Retry::default();
         loop {
-            match load(&self.context.pool, self.context.role, &self.context.statements, missing.clone()).await {
+            match load(&self.context.pool, self.context.role, &self.context.flusher.statements, missing.clone()).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Transient(line)) => self.blocked(&line, &mut retry).await?,
                 Err(fault) => return Err(fault.into()),
@@ -131,6 +132,7 @@ impl Work<'_> {
     pub(super) async fn wait_for_room(&mut self) -> Result<(), End> {
         let since = Instant::now();
         while self.outside.unacknowledged() > MOST_BYTES {
+            self.seat = None;
             self.lane.state(State::SinkBlocked, "derived events are not acknowledged: the brokers are away or slow");
             self.lane.unless_ordered(self.outside.progress()).await?;
             self.outside.confirmed(self.next)?;

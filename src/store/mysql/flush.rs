@@ -1,8 +1,12 @@
-//! The flush: one batch of one lane in one transaction, fenced by the ledger.
+//! The flush: batches of one or more lanes of a role in one transaction, each fenced by its row of the ledger.
 //!
 //! It is opened only when all is ready; nothing in here waits for anything but MySQL.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{Arguments as _, Executor as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
 use tokio::time::timeout;
@@ -58,22 +62,39 @@ impl Cause {
     }
 }
 
-/// Everything that one transaction writes.
-pub struct Flush<'a> {
+/// What one batch of a lane writes.
+#[derive(Debug)]
+pub struct Flush {
+    /// The ledger's step.
+    pub advance: Advance,
+    /// The rows.
+    pub changes: Changes,
+    /// The rejected records.
+    pub letters: Vec<Letter>,
+}
+
+impl Flush {
+    /// How many rows it writes beside the ledger's.
+    pub fn rows(&self) -> usize {
+        let Changes { puts, appends, queued, adds, deletes, .. } = &self.changes;
+        let rows = [puts, appends, queued, adds].into_iter().flat_map(BTreeMap::values).map(Vec::len);
+        rows.chain(deletes.values().map(Vec::len)).sum::<usize>() + self.letters.len()
+    }
+}
+
+/// What all flushes of a role share.
+#[derive(Clone, Debug)]
+pub struct Flusher {
     /// The role.
     pub role: &'static Role,
     /// Its statements, by table.
-    pub statements: &'a [Statements],
+    pub statements: Arc<[Statements]>,
     /// Its ledger.
-    pub ledger: &'a Ledger,
+    pub ledger: Ledger,
     /// The topic's name on the cluster.
-    pub topic: &'a str,
-    /// The ledger's step.
-    pub advance: &'a Advance,
-    /// The rows.
-    pub changes: &'a Changes,
-    /// The rejected records.
-    pub letters: &'a [Letter],
+    pub topic: String,
+    /// Connections.
+    pub pool: MySqlPool,
 }
 
 /// How long the steps of a flush took, and what it wrote.
@@ -96,16 +117,22 @@ const LETTER: &str = "INSERT INTO letters (role, topic, partition_id, record_off
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3)) \
      ON DUPLICATE KEY UPDATE reason = VALUES(reason), cause = VALUES(cause)";
 
-impl Flush<'_> {
-    /// Performs the transaction.
+impl Flusher {
+    /// The flusher of a role.
+    pub fn new(role: &'static Role, topic: &str, pool: &MySqlPool) -> Self {
+        let statements = Statements::of_role(role).into();
+        Self { role, statements, ledger: Ledger::of(role), topic: topic.to_owned(), pool: pool.clone() }
+    }
+
+    /// Performs flushes of different lanes in one transaction: all of them, or none.
     ///
     /// # Errors
-    /// [`Failure`]: nothing of it landed, except where that says it is unknown.
-    pub async fn commit(&self, pool: &MySqlPool) -> Result<Took, Failure> {
+    /// [`Failure`], of any of them: nothing landed, except where that says it is unknown.
+    pub async fn commit(&self, flushes: &[&Flush]) -> Result<Took, Failure> {
         let started = Instant::now();
-        let mut connection = acquire(pool).await?;
+        let mut connection = acquire(&self.pool).await?;
         let wait = started.elapsed();
-        let outcome = timeout(DEADLINE, self.transaction(&mut connection)).await;
+        let outcome = timeout(DEADLINE, self.transaction(&mut connection, flushes)).await;
         let Ok(outcome) = outcome.map(|it| it.map(|took| Took { wait, ..took })) else {
             discard(connection);
             return Err(Failure::Unknown);
@@ -120,38 +147,42 @@ impl Flush<'_> {
         outcome
     }
 
-    async fn transaction(&self, connection: &mut MySqlConnection) -> Result<Took, Failure> {
+    async fn transaction(&self, connection: &mut MySqlConnection, flushes: &[&Flush]) -> Result<Took, Failure> {
         let mut took = Took::default();
         let started = Instant::now();
         connection.execute("BEGIN").await.map_err(|error| classify(&error))?;
-        if !self.ledger.advance(connection, self.advance).await.map_err(|error| classify(&error))? {
-            return Err(Failure::Fenced);
+        for flush in flushes {
+            if !self.ledger.advance(connection, &flush.advance).await.map_err(|error| classify(&error))? {
+                return Err(Failure::Fenced);
+            }
         }
         took.fence = started.elapsed();
         crate::failpoint!("in-transaction");
-        took.written = self.write(connection).await?;
+        took.written = self.write(connection, flushes).await?;
         took.rows = started.elapsed() - took.fence;
         connection.execute("COMMIT").await.map_err(|error| commit_failure(&error))?;
         took.commit = started.elapsed() - took.fence - took.rows;
         Ok(took)
     }
 
-    async fn write(&self, connection: &mut MySqlConnection) -> Result<u64, Failure> {
-        let changes = self.changes;
+    async fn write(&self, connection: &mut MySqlConnection, flushes: &[&Flush]) -> Result<u64, Failure> {
         let mut written = 0;
-        for (place, keys) in &changes.deletes {
-            let Some((table, texts)) = self.table(*place) else { continue };
-            written += send(connection, &texts.delete, (table, table.key_columns()), keys).await?;
+        for (place, keys) in by_table(flushes, |it| &it.deletes) {
+            let Some((table, texts)) = self.table(place) else { continue };
+            written += send(connection, &texts.delete, (table, table.key_columns()), &keys).await?;
         }
-        for rows in [&changes.puts, &changes.appends, &changes.queued, &changes.adds] {
-            for (place, rows) in rows {
-                let Some((table, texts)) = self.table(*place) else { continue };
-                written += write_rows(connection, texts, table, rows).await?;
+        let sorts: [fn(&Changes) -> &BTreeMap<usize, Vec<Values>>; 4] = [|it| &it.puts, |it| &it.appends, |it| &it.queued, |it| &it.adds];
+        for of in sorts {
+            for (place, rows) in by_table(flushes, of) {
+                let Some((table, texts)) = self.table(place) else { continue };
+                written += send(connection, &texts.write, (table, table.columns), &rows).await?;
             }
         }
-        for letter in self.letters {
-            self.write_letter(connection, letter).await?;
-            written += 1;
+        for flush in flushes {
+            for letter in &flush.letters {
+                self.write_letter(connection, flush.advance.partition, letter).await?;
+                written += 1;
+            }
         }
         Ok(written)
     }
@@ -160,11 +191,11 @@ impl Flush<'_> {
         Some((*self.role.tables.get(place)?, self.statements.get(place)?))
     }
 
-    async fn write_letter(&self, connection: &mut MySqlConnection, letter: &Letter) -> Result<(), Failure> {
+    async fn write_letter(&self, connection: &mut MySqlConnection, partition: i32, letter: &Letter) -> Result<(), Failure> {
         let query = sqlx::query(LETTER)
             .bind(self.role.name)
-            .bind(self.topic)
-            .bind(self.advance.partition)
+            .bind(&self.topic)
+            .bind(partition)
             .bind(letter.offset)
             .bind(letter.schema_id)
             .bind(values::datetime(workers::fold::Time(letter.timestamp)))
@@ -179,6 +210,15 @@ impl Flush<'_> {
         })?;
         Ok(())
     }
+}
+
+/// The rows of several flushes, by their table's place.
+fn by_table<'f, R>(flushes: &[&'f Flush], of: impl Fn(&'f Changes) -> &'f BTreeMap<usize, Vec<R>>) -> BTreeMap<usize, Vec<&'f R>> {
+    let mut tables: BTreeMap<usize, Vec<&R>> = BTreeMap::new();
+    for (place, rows) in flushes.iter().flat_map(|it| of(&it.changes)) {
+        tables.entry(*place).or_default().extend(rows);
+    }
+    tables
 }
 
 /// Bytes of one statement, about, unless it is of one row: far below `max_allowed_packet`.
@@ -196,6 +236,11 @@ impl AsValues for Values {
 impl AsValues for Box<[Value]> {
     fn values(&self) -> &[Value] {
         self
+    }
+}
+impl<R: AsValues> AsValues for &R {
+    fn values(&self) -> &[Value] {
+        R::values(self)
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Failure {
     Fenced,
     /// The connection was lost in COMMIT: it may have happened or not.
     Unknown,
+    /// Of several flushes in one transaction one failed, and none landed: each is to be tried alone.
+    Apart,
 }
 
 /// What it means where no lane waits for the answer.
