@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     http,
     kafka::{admin::Admin, producer::Producer},
-    lane::{Context, Group, Held, Seldom, Settings},
+    lane::{Context, Group, Held, Lookups, Seldom, Settings},
     metrics::Metrics,
     registry::Registry,
     store::{migrations, mysql, mysql::flush::Flusher, redis::Caches},
@@ -68,6 +68,8 @@ struct Shared {
     producer: Producer,
     admin: Admin,
     owner: String,
+    /// Small transactions of all roles take turns.
+    turn: Arc<Semaphore>,
 }
 
 /// Plays roles until a signal.
@@ -91,6 +93,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         metrics,
         health,
         owner,
+        turn: Arc::new(Semaphore::new(1)),
     };
     // Named before any role starts, so that a worker of several is not ready when the first is.
     args.roles().iter().for_each(|it| drop(shared.health.need(mysql_of(it))));
@@ -137,11 +140,13 @@ async fn context(
     let flusher = Arc::new(Flusher::new(role, &topic, &pool));
     let slots = Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)));
     let metrics = shared.metrics.role(role.name);
+    let group = Group::start(Arc::clone(&flusher), [&slots, &shared.turn], metrics.clone());
     Ok(Some(Context {
         role,
         topic,
         emit_topics: role.emits.iter().map(|it| (config.topic(it), config.subject(it))).collect(),
-        group: Group::start(Arc::clone(&flusher), Arc::clone(&slots), metrics.clone()),
+        lookups: Lookups::start(Arc::clone(&flusher), &group),
+        group,
         flusher,
         registry: Arc::clone(&shared.registry),
         producer: shared.producer.clone(),

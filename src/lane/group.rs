@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -33,14 +33,12 @@ const FULL: usize = 4_000;
 const OFTEN: u32 = 40;
 /// The share that lies between them at most.
 const SELDOM: u32 = 4;
-/// Departures are so many times as far apart as a transaction takes: a database that is slow is asked less often, for more at once.
-const REST: u32 = 2;
 
 /// The way of a role's flushes into MySQL.
 pub struct Group {
     transactions: Transactions,
     queue: mpsc::UnboundedSender<Waiting>,
-    timetable: Arc<Timetable>,
+    pub(super) timetable: Arc<Timetable>,
 }
 
 /// A flush that waits for a departure.
@@ -50,13 +48,15 @@ struct Waiting {
 }
 
 impl Group {
-    /// The group of a role's lanes in this process; at most `slots` transactions at once.
-    pub fn start(flusher: Arc<Flusher>, slots: Arc<Semaphore>, metrics: RoleMetrics) -> Self {
+    /// The group of a role's lanes in this process. Its transactions wait for one of the role's slots, and for their turn among those of
+    /// all roles.
+    pub fn start(flusher: Arc<Flusher>, gates: [&Arc<Semaphore>; 2], metrics: RoleMetrics) -> Self {
         let freshness = Duration::from_millis(flusher.role.topic.freshness_ms.into());
         let timetable = Arc::new(Timetable::new(freshness));
         let transactions = Transactions { flusher, metrics };
         let (queue, waiting) = mpsc::unbounded_channel();
-        let departures = Departures { transactions: transactions.clone(), slots, timetable: Arc::clone(&timetable), waiting };
+        let departures =
+            Departures { transactions: transactions.clone(), gates: gates.map(Arc::clone), timetable: Arc::clone(&timetable), waiting };
         tokio::spawn(departures.run());
         Self { transactions, queue, timetable }
     }
@@ -66,9 +66,10 @@ impl Group {
         self.timetable.next()
     }
 
-    /// Announces a flush: until it is dropped, a departure waits a little.
-    pub fn announce(&self) -> Coming {
-        Coming::of(&self.timetable)
+    /// Announces a flush: until it is dropped, the next departure waits a little. `None` when one is boarding already: it takes who is
+    /// there in time, and waits for nobody else.
+    pub fn announce(&self) -> Option<Coming> {
+        if self.timetable.boarding.load(Ordering::SeqCst) { None } else { Some(Coming::of(&self.timetable)) }
     }
 
     /// Whether a flush is one for company.
@@ -116,12 +117,17 @@ impl Transactions {
 }
 
 /// When transactions of several lanes begin, and who is still on the way.
-struct Timetable {
+pub(super) struct Timetable {
     next: Mutex<Instant>,
-    /// How long a transaction takes: of the last ones, newer ones count more.
+    /// How long a transaction takes, its wait for its turn included: of the last ones, newer ones count more.
     took: Mutex<Duration>,
     coming: AtomicUsize,
+    /// Whether those who come now are no longer waited for.
+    boarding: AtomicBool,
+    /// Told to who boards when somebody is no longer on the way.
     arrived: Notify,
+    /// Told so to who looks rows up.
+    fewer: Notify,
     least: Duration,
     most: Duration,
 }
@@ -132,20 +138,33 @@ impl Timetable {
             next: Mutex::new(Instant::now()),
             took: Mutex::default(),
             coming: AtomicUsize::new(0),
+            boarding: AtomicBool::new(false),
             arrived: Notify::new(),
+            fewer: Notify::new(),
             least: freshness / OFTEN,
             most: freshness / SELDOM,
         }
+    }
+
+    /// How many lanes are between having records and submitting their flush.
+    pub(super) fn on_the_way(&self) -> usize {
+        self.coming.load(Ordering::SeqCst)
+    }
+
+    /// Waits until one of them is no longer.
+    pub(super) async fn fewer(&self) {
+        self.fewer.notified().await;
     }
 
     fn next(&self) -> Instant {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One begins now: the next begins a while later.
+    /// One begins now: the next begins a while later. A database that is slow is asked less often, for more at once.
     fn departs(&self) {
+        self.boarding.store(false, Ordering::SeqCst);
         let took = *self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        let apart = (took * REST).clamp(self.least, self.most);
+        let apart = took.clamp(self.least, self.most);
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + apart;
     }
 
@@ -169,13 +188,14 @@ impl Drop for Coming {
     fn drop(&mut self) {
         self.0.coming.fetch_sub(1, Ordering::SeqCst);
         self.0.arrived.notify_one();
+        self.0.fewer.notify_one();
     }
 }
 
 /// The task that performs transactions of several lanes, one after the other.
 struct Departures {
     transactions: Transactions,
-    slots: Arc<Semaphore>,
+    gates: [Arc<Semaphore>; 2],
     timetable: Arc<Timetable>,
     waiting: mpsc::UnboundedReceiver<Waiting>,
 }
@@ -183,7 +203,6 @@ struct Departures {
 impl Departures {
     async fn run(mut self) {
         while let Some(first) = self.waiting.recv().await {
-            sleep_until(self.timetable.next()).await;
             let aboard = self.board(first).await;
             self.depart(aboard).await;
         }
@@ -194,9 +213,10 @@ impl Departures {
         let mut rows = first.flush.rows();
         let mut aboard = Vec::from([first]);
         let closes = Instant::now() + self.timetable.least;
+        self.timetable.boarding.store(true, Ordering::SeqCst);
         loop {
             // Asked before the queue is looked at: who comes in between is in the queue.
-            let all = self.timetable.coming.load(Ordering::SeqCst) == 0;
+            let all = self.timetable.on_the_way() == 0;
             while rows < FULL
                 && let Ok(next) = self.waiting.try_recv()
             {
@@ -214,10 +234,11 @@ impl Departures {
     }
 
     async fn depart(&self, aboard: Vec<Waiting>) {
-        // It is never closed.
-        let _slot = self.slots.acquire().await;
         self.timetable.departs();
         let begun = Instant::now();
+        let [slots, turns] = &self.gates;
+        // They are never closed.
+        let _open = (slots.acquire().await, turns.acquire().await);
         let flushes: Vec<&Flush> = aboard.iter().map(|it| &it.flush).collect();
         let mut outcome = self.transactions.perform(&flushes).await;
         self.timetable.arrives(begun.elapsed());
@@ -253,7 +274,7 @@ mod tests {
         let transactions = Transactions { flusher: Arc::new(Flusher::new(role, "none", &pool)), metrics };
         let (queue, waiting) = mpsc::unbounded_channel();
         let timetable = Arc::new(Timetable::new(Duration::from_secs(1)));
-        (Departures { transactions, slots: Arc::new(Semaphore::new(1)), timetable, waiting }, queue)
+        (Departures { transactions, gates: [1, 1].map(|it| Arc::new(Semaphore::new(it))), timetable, waiting }, queue)
     }
 
     fn waiting(partition: i32) -> Waiting {
@@ -313,7 +334,7 @@ mod tests {
         };
         assert_eq!(apart(), Duration::from_millis(25));
         (0..40).for_each(|_| timetable.arrives(Duration::from_millis(30)));
-        assert!((Duration::from_millis(55)..=Duration::from_millis(60)).contains(&apart()), "twice a transaction");
+        assert!((Duration::from_millis(28)..=Duration::from_millis(30)).contains(&apart()));
         timetable.arrives(Duration::from_secs(30));
         assert_eq!(apart(), Duration::from_millis(250), "never so far that freshness is lost");
     }

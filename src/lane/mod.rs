@@ -7,6 +7,7 @@ mod claim;
 mod group;
 mod held;
 mod intake;
+mod lookups;
 mod outside;
 mod work;
 
@@ -28,6 +29,7 @@ use workers::fold::{Emit, Role};
 
 pub use group::Group;
 pub use held::Held;
+pub use lookups::Lookups;
 
 use crate::{
     config,
@@ -71,6 +73,8 @@ pub struct Context {
     pub flusher: Arc<Flusher>,
     /// The way of its flushes into MySQL.
     pub group: Group,
+    /// The way of its look-ups.
+    pub lookups: Lookups,
     /// Schemas by id.
     pub registry: Arc<Registry>,
     /// Derived events.

@@ -2,13 +2,22 @@
 //!
 //! A role's ledger is one table beside its projections, a row a partition. Claims never insert: a missing row is damage.
 
+use std::{collections::HashMap, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
 use tokio::time::timeout;
 use workers::fold::{Role, Time};
 
-use super::mysql::{DEADLINE, acquire, discard, fault, statements::quote, values};
+use super::mysql::{
+    DEADLINE, acquire, discard, fault,
+    statements::{Shape, quote},
+    values,
+};
 use crate::fault::Fault;
+
+/// Lanes of one statement at most.
+const MOST_LANES: usize = 64;
 
 /// 8 random bytes drawn at each claim; only equality matters.
 pub type Token = [u8; 8];
@@ -52,6 +61,14 @@ pub type StillMine = Box<dyn Fn() -> bool + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     name: String,
+    steps: Arc<Steps>,
+}
+
+/// The two statements that move lanes on, by how many lanes.
+#[derive(Debug)]
+struct Steps {
+    lock: Shape,
+    write: Shape,
 }
 
 /// The answer to the question whose a lane is.
@@ -66,7 +83,24 @@ pub enum Owner {
 impl Ledger {
     /// The ledger of a role.
     pub fn of(role: &Role) -> Self {
-        Self { name: quote(role.ledger) }
+        let name = quote(role.ledger);
+        let lock = |lanes| {
+            let partitions = vec!["?"; lanes].join(", ");
+            format!("SELECT partition_id, token, next_offset FROM {name} WHERE shard = 0 AND partition_id IN ({partitions}) FOR UPDATE")
+        };
+        let write = |lanes| {
+            let rows = vec!["(?, 0, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3))"; lanes].join(", ");
+            format!(
+                "INSERT INTO {name} (partition_id, shard, next_offset, confirmed_offset, epoch, last_record, pending, caches_behind, \
+                 last_event_at, applied_at) VALUES {rows} ON DUPLICATE KEY UPDATE \
+                 next_offset = VALUES(next_offset), confirmed_offset = VALUES(confirmed_offset), epoch = VALUES(epoch), \
+                 last_record = COALESCE(VALUES(last_record), last_record), pending = VALUES(pending), caches_behind = VALUES(caches_behind), \
+                 last_event_at = COALESCE(GREATEST(last_event_at, VALUES(last_event_at)), last_event_at, VALUES(last_event_at)), \
+                 applied_at = VALUES(applied_at)"
+            )
+        };
+        let steps = Steps { lock: Shape::new(1, MOST_LANES, lock), write: Shape::new(8, MOST_LANES, write) };
+        Self { steps: Arc::new(steps), name }
     }
 
     /// Puts the ledger's name into a statement of this file; the only text ever put into one.
@@ -179,33 +213,64 @@ impl Ledger {
         })
     }
 
-    /// The compare-and-set that opens every flush. `false`: fenced.
+    /// The compare-and-set that opens every flush, of all its lanes. `false`: one of them is fenced, and nothing is written.
     ///
     /// # Errors
     /// As the database says.
-    pub async fn advance(&self, connection: &mut MySqlConnection, advance: &Advance) -> Result<bool, sqlx::Error> {
-        let update = self.sql(
-            "UPDATE {ledger} SET next_offset = ?, confirmed_offset = ?, epoch = ?, last_record = COALESCE(?, last_record), pending = ?, caches_behind = ?, \
-             last_event_at = GREATEST(COALESCE(last_event_at, ?), ?), applied_at = UTC_TIMESTAMP(3) \
-             WHERE partition_id = ? AND shard = 0 AND token = ? AND next_offset = ?",
-        );
-        let last_record = advance.last_record.as_ref().and_then(|it| serde_json::to_string(it).ok());
-        let last_event = advance.last_event_at.and_then(values::datetime);
-        let since = last_event.or_else(|| values::datetime(Time(0)));
-        let query = sqlx::query(&update)
-            .bind(advance.next)
-            .bind(advance.confirmed)
-            .bind(advance.epoch)
-            .bind(last_record)
-            .bind(advance.pending.as_deref())
-            .bind(advance.caches_behind)
-            .bind(last_event)
-            .bind(since)
-            .bind(advance.partition)
-            .bind(advance.token.as_slice())
-            .bind(advance.expected);
-        Ok(query.execute(connection).await?.rows_affected() == 1)
+    pub async fn advance(&self, connection: &mut MySqlConnection, advances: &[&Advance]) -> Result<bool, sqlx::Error> {
+        for lanes in advances.chunks(MOST_LANES) {
+            if !self.lock_owned(connection, lanes).await? {
+                return Ok(false);
+            }
+            self.write_steps(connection, lanes).await?;
+        }
+        Ok(true)
     }
+
+    /// Locks the rows of lanes; whether each is as its owner left it.
+    async fn lock_owned(&self, connection: &mut MySqlConnection, lanes: &[&Advance]) -> Result<bool, sqlx::Error> {
+        let Some((text, lanes_said)) = said(&self.steps.lock, lanes) else { return Ok(true) };
+        let mut query = sqlx::query(text);
+        for lane in lanes_said {
+            query = query.bind(lane.partition);
+        }
+        let mut stored = HashMap::with_capacity(lanes.len());
+        for row in query.fetch_all(connection).await? {
+            let (token, next): (Option<Vec<u8>>, Option<i64>) = (row.try_get("token")?, row.try_get("next_offset")?);
+            stored.insert(row.try_get::<i32, _>("partition_id")?, (token, next));
+        }
+        let owned = |lane: &&Advance| {
+            let row = stored.get(&lane.partition);
+            row.is_some_and(|(token, next)| token.as_deref() == Some(&lane.token) && *next == Some(lane.expected))
+        };
+        Ok(lanes.iter().all(owned))
+    }
+
+    /// Moves lanes on whose rows are locked, and as their owners left them.
+    async fn write_steps(&self, connection: &mut MySqlConnection, lanes: &[&Advance]) -> Result<(), sqlx::Error> {
+        let Some((text, lanes)) = said(&self.steps.write, lanes) else { return Ok(()) };
+        let mut query = sqlx::query(text);
+        for lane in lanes {
+            query = query
+                .bind(lane.partition)
+                .bind(lane.next)
+                .bind(lane.confirmed)
+                .bind(lane.epoch)
+                .bind(lane.last_record.as_ref().and_then(|it| serde_json::to_string(it).ok()))
+                .bind(lane.pending.as_deref())
+                .bind(lane.caches_behind)
+                .bind(lane.last_event_at.and_then(values::datetime));
+        }
+        query.execute(connection).await?;
+        Ok(())
+    }
+}
+
+/// The statement for so many lanes, and the lanes to bind: where it has more places the last is said again.
+fn said<'a>(shape: &'a Shape, lanes: &'a [&'a Advance]) -> Option<(&'a str, impl Iterator<Item = &'a Advance>)> {
+    let (places, text) = shape.at_least(lanes.len())?;
+    let last = lanes.last()?;
+    Some((text, lanes.iter().chain(std::iter::repeat(last)).take(places).copied()))
 }
 
 /// One step of a lane's ledger row.

@@ -43,9 +43,11 @@ pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// Settings of every consumer: little waits in it, since lanes hold their own. A fetch gathers for 20 ms what trickles in: a lane flushes
-/// no oftener, and answers of a record each cost brokers and workers a third of what they do at 2,000 events a second.
-const SETTINGS: [(&str, &str); 14] = [
+/// The share of a role's freshness for which a fetch gathers what trickles in: lanes flush no oftener, and answers of a record each cost
+/// brokers and workers a third of what they do at 2,000 events a second.
+const GATHERING: u32 = 50;
+/// Settings of every consumer: little waits in it, since lanes hold their own.
+const SETTINGS: [(&str, &str); 13] = [
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("heartbeat.interval.ms", "500"),
     ("max.poll.interval.ms", "30000"),
@@ -53,7 +55,6 @@ const SETTINGS: [(&str, &str); 14] = [
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     ("fetch.queue.backoff.ms", "10"),
-    ("fetch.wait.max.ms", "20"),
     ("fetch.min.bytes", "65536"),
     ("fetch.message.max.bytes", "262144"),
     ("queued.min.messages", "2000"),
@@ -82,7 +83,8 @@ struct Inbox {
 }
 
 impl Consumer {
-    /// Joins a group for one topic. `base` holds the brokers and what the user passes through.
+    /// Joins a group for one topic, by its session timeout and how fresh its tables are to be. `base` holds the brokers and what the user
+    /// passes through.
     ///
     /// # Errors
     /// Fatal: a setting that librdkafka refuses.
@@ -90,11 +92,12 @@ impl Consumer {
         base: &ClientConfig,
         group: &str,
         topic: &str,
-        session_timeout: Duration,
+        (session_timeout, freshness): (Duration, Duration),
         rebalances: UnboundedSender<Rebalance>,
     ) -> Result<(Self, Handle), Fault> {
         let mut config = base.clone();
-        for (name, value) in SETTINGS {
+        let gathering = (freshness / GATHERING).as_millis().to_string();
+        for (name, value) in SETTINGS.into_iter().chain([("fetch.wait.max.ms", gathering.as_str())]) {
             if base.get(name).is_none() {
                 config.set(name, value);
             }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tokio::time::Instant;
-use workers::fold::{Changes, Presume};
+use workers::fold::Changes;
 
 use super::{
     Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store,
@@ -88,7 +88,6 @@ impl Work<'_> {
         self.confirmed = advance.confirmed;
         let wait = std::mem::take(&mut self.waited);
         self.context.metrics.step(Step::Wait).observe(wait.as_secs_f64());
-        self.lane.state(State::Flowing, "");
     }
 
     pub(super) fn flushed(&mut self, next: i64) {
@@ -97,12 +96,7 @@ impl Work<'_> {
         self.lane.consumer.commit(self.lane.partition, next);
         self.lane.progress(next, self.intake.oldest());
         self.context.metrics.records_skipped.inc_by(std::mem::take(&mut self.intake.repeated));
-        if self.wary > 0 {
-            self.wary -= 1;
-            if self.wary == 0 {
-                self.fold.presume(Presume::New);
-            }
-        }
+        self.wary = self.wary.saturating_sub(1);
     }
 
     pub(super) fn hand_over(&mut self, (changes, parts): (Changes, Parts), next: i64) {

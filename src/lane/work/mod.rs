@@ -36,14 +36,13 @@ use crate::{
         mysql::{
             Failure,
             flush::{Cause, Flush, Letter},
-            load::load,
         },
     },
 };
 
 /// How often an idle lane says that it is up to date.
 const IDLE: Duration = Duration::from_secs(5);
-/// How long an idle lane waits before it confirms by a statement of its own what the next flush would confirm.
+/// How long an idle lane waits before it confirms by a flush of no rows what the next would confirm.
 const CONFIRM: Duration = Duration::from_millis(500);
 /// How often a lane looks whether the topic is still the one it claimed.
 const LOOK: Duration = Duration::from_secs(10);
@@ -186,7 +185,7 @@ impl<'l> Work<'l> {
                 None => return Ok(false),
             }
         }
-        self.seat = Some(Seat::Coming(self.context.group.announce()));
+        self.seat = self.context.group.announce().map(Seat::Coming);
         let due = self.context.group.departs();
         while !self.intake.is_enough() && Instant::now() < due {
             let intake = &mut self.intake;
@@ -229,16 +228,19 @@ impl<'l> Work<'l> {
         self.lane.wait(Duration::from_millis(500)).await
     }
 
-    /// Confirms by a statement of its own what no flush will confirm soon.
+    /// Confirms by a flush of no rows what no other will confirm soon.
     pub(super) async fn confirm(&mut self) -> Result<(), End> {
-        let confirmed = self.outside.confirmed(self.next)?;
-        if confirmed == self.next && self.confirmed < confirmed {
-            let lane = (self.lane.partition, self.token);
-            if !self.context.flusher.ledger.confirm(&self.context.pool, lane, self.epoch, confirmed).await? {
-                return Err(End::Fenced);
-            }
-            self.confirmed = confirmed;
+        if self.outside.confirmed(self.next)? == self.next && self.confirmed < self.next {
+            self.flush_nothing(self.next).await?;
         }
+        Ok(())
+    }
+
+    /// A flush of no rows, which says how far the lane is.
+    async fn flush_nothing(&mut self, next: i64) -> Result<(), End> {
+        let changes = Changes::default();
+        let advance = self.advance((&changes, &Parts::default()), next, None)?;
+        self.flush(Flush { advance, changes, letters: Vec::new() }).await?;
         Ok(())
     }
 
@@ -250,8 +252,7 @@ impl<'l> Work<'l> {
         {
             // Past control records, which are nobody's events.
             let next = self.next.max(end);
-            let advance = self.advance((&Changes::default(), &Parts::default()), next, None)?;
-            self.flush(Flush { advance, changes: Changes::default(), letters: Vec::new() }).await?;
+            self.flush_nothing(next).await?;
             self.flushed(next);
         }
         if self.intake.is_empty() {

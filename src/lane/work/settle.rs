@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use workers::fold::{Changes, Missing, Presume, Progress, Reject, Values, WRONG_PARTITION};
 
 use super::{
-    Advance, Batch, Cause, Duration, End, Failure, Fault, Flush, Letter, MOST_BYTES, Parts, Retry, State, Step, WARY, Work, load, remember,
+    Advance, Batch, Cause, Duration, End, Failure, Fault, Flush, Letter, MOST_BYTES, Parts, Retry, Seat, State, Step, WARY, Work, remember,
 };
 
 /// What became of one attempt at a range of a batch.
@@ -25,6 +25,10 @@ impl Work<'_> {
     /// Folds and flushes a batch, however many transactions that takes.
     pub(super) async fn settle(&mut self, mut batch: Batch) -> Result<(), End> {
         self.context.metrics.batch_size.observe(batch.records.len() as f64);
+        // A lane that is behind takes identities to be new. Else a look-up costs little, and a doubled event would take back the flushes of
+        // all lanes that share its transaction.
+        let behind = matches!(self.seat, Some(Seat::Slot { .. }));
+        self.fold.presume(if behind && self.wary == 0 { Presume::New } else { Presume::Nothing });
         let whole = 0..batch.records.len();
         let mut ranges = Vec::from([whole]);
         while let Some(range) = ranges.pop() {
@@ -67,6 +71,7 @@ impl Work<'_> {
         if let Some(failure) = failure {
             return Ok(self.take_back(failure));
         }
+        self.lane.state(State::Flowing, "");
         self.fold.settle();
         self.breaker = breaker;
         self.account(batch, range.start..range.start + done, &changes);
@@ -120,7 +125,7 @@ impl Work<'_> {
     async fn load(&mut self, missing: Vec<Missing>) -> Result<Vec<(Missing, Option<Values>)>, End> {
         let mut retry = Retry::default();
         loop {
-            match load(&self.context.pool, self.context.role, &self.context.flusher.statements, missing.clone()).await {
+            match self.context.lookups.load(missing.clone()).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Transient(line)) => self.blocked(&line, &mut retry).await?,
                 Err(fault) => return Err(fault.into()),

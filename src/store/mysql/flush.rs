@@ -151,10 +151,9 @@ impl Flusher {
         let mut took = Took::default();
         let started = Instant::now();
         connection.execute("BEGIN").await.map_err(|error| classify(&error))?;
-        for flush in flushes {
-            if !self.ledger.advance(connection, &flush.advance).await.map_err(|error| classify(&error))? {
-                return Err(Failure::Fenced);
-            }
+        let advances: Vec<&Advance> = flushes.iter().map(|it| &it.advance).collect();
+        if !self.ledger.advance(connection, &advances).await.map_err(|error| classify(&error))? {
+            return Err(Failure::Fenced);
         }
         took.fence = started.elapsed();
         crate::failpoint!("in-transaction");

@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{Arguments as _, MySqlConnection, MySqlPool, mysql::MySqlArguments};
+use sqlx::{Arguments as _, MySqlConnection, mysql::MySqlArguments};
 use tokio::time::timeout;
 use workers::fold::{Key, Missing, Role, Values};
 
-use super::{DEADLINE, acquire, discard, fault, statements::Statements, values};
+use super::{DEADLINE, acquire, discard, fault, flush::Flusher, statements::Statements, values};
 use crate::fault::Fault;
 
 /// The rows of these keys as the database has them, `None` for each that is absent.
 ///
 /// # Errors
 /// Transient or fatal, as the database says.
-pub async fn load(
-    pool: &MySqlPool,
-    role: &Role,
-    statements: &[Statements],
-    missing: Vec<Missing>,
-) -> Result<Vec<(Missing, Option<Values>)>, Fault> {
+pub async fn load(flusher: &Flusher, missing: Vec<Missing>) -> Result<Vec<(Missing, Option<Values>)>, Fault> {
+    let Flusher { role, statements, pool, .. } = flusher;
     let mut by_table: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
     for it in missing {
         by_table.entry(it.table).or_default().push(it.key);

@@ -8,9 +8,9 @@ use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
 /// Rows of one statement, greatest first; a count of rows is cut into these. The small ones are close: a small batch is a statement or
 /// two a table, and still a connection prepares few texts.
-const SIZES: [usize; 16] = [1000, 500, 250, 120, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
+const SIZES: [usize; 18] = [1000, 500, 250, 180, 120, 90, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 /// Rows said once more that cost less than another statement.
-const REPEATED: usize = 15;
+const REPEATED: usize = 20;
 /// Keys of one look-up: past a few hundred MySQL's range optimiser gives up on lists.
 const MOST_KEYS: usize = 300;
 /// Placeholders that one prepared statement may have.
@@ -21,7 +21,8 @@ const MOST_PLACEHOLDERS: usize = 65_535;
 pub struct Shape(BTreeMap<usize, String>);
 
 impl Shape {
-    fn new(columns: usize, most: usize, text: impl Fn(usize) -> String) -> Self {
+    /// The texts of a statement of so many placeholders a row, of so many rows at most.
+    pub fn new(columns: usize, most: usize, text: impl Fn(usize) -> String) -> Self {
         let fits = |size: &&usize| **size <= most && **size * columns <= MOST_PLACEHOLDERS;
         Self(SIZES.iter().filter(fits).map(|size| (*size, text(*size))).collect())
     }
