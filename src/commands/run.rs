@@ -60,6 +60,9 @@ const ENDED_AT_ONCE: i32 = 130;
 /// How long a graceful stop may take.
 const STOP: Duration = Duration::from_secs(29);
 
+/// Small transactions of all roles of a process at once: each waits for disks and for its answers, so one alone would leave the database idle.
+const AT_ONCE: usize = 2;
+
 /// What the roles of one process share.
 struct Shared {
     metrics: Arc<Metrics>,
@@ -93,7 +96,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         metrics,
         health,
         owner,
-        turn: Arc::new(Semaphore::new(1)),
+        turn: Arc::new(Semaphore::new(AT_ONCE)),
     };
     // Named before any role starts, so that a worker of several is not ready when the first is.
     args.roles().iter().for_each(|it| drop(shared.health.need(mysql_of(it))));
