@@ -28,13 +28,15 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Records handed over at once, at most.
 const CHUNK: usize = 1000;
 
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     ("isolation.level", "read_committed"),
     ("enable.partition.eof", "true"),
     ("fetch.queue.backoff.ms", "10"),
+    // A partition's end is told by a fetch that finds nothing, and the next partition waits until that is answered: 500 ms each, if not set.
+    ("fetch.wait.max.ms", "10"),
     ("queued.min.messages", "20000"),
     ("queued.max.messages.kbytes", "32768"),
 ];

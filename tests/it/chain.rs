@@ -38,8 +38,7 @@ fn a_day_goes_through_all_roles_once_whoever_is_killed() {
         crew.push(world.worker(&all));
     }
     wait_until("all roles to be at their logs' ends, and every mail out", Duration::from_secs(240), || {
-        // A role may derive events for one before it: the log is still once that many looks in a row say so.
-        ROLES.iter().try_for_each(|_| ROLES.iter().try_for_each(|it| world.settled(it)))?;
+        world.all_settled()?;
         let open = world.database.number(OPEN);
         when(open == 0, || format!("{open} mails are not out"))
     });

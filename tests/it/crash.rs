@@ -2,12 +2,14 @@
 //!
 //! Needs the feature `failpoints`: the worker kills itself at a named point, as kill -9 would.
 
-use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _};
+use std::os::unix::process::ExitStatusExt as _;
 
-use crate::support::{Seed, World, caches, events, log::first_ids, oracle::Oracle, results, wait::SOON};
-
-/// Event ids of a topic by key.
-type Ids = BTreeMap<String, Vec<String>>;
+use crate::support::{
+    Seed, World, caches, events,
+    oracle::{Oracle, assert_derived},
+    results,
+    wait::SOON,
+};
 
 /// One event of so many is a reject.
 const BAD: usize = 10;
@@ -32,27 +34,13 @@ fn crash_at(test: &str, points: &[&str]) {
         assert_eq!(world.database.number(AHEAD), 0, "letters of what was not committed, after a crash at {point}");
         let heir = world.worker("test-results");
         world.settle(results());
-        Oracle::of(&world, results()).assert(&world);
+        let oracle = Oracle::of(&world, results());
+        oracle.assert(&world);
         caches::assert_equal(&world, results());
-        assert_derived(&world, point);
+        assert_derived(&world, &[oracle]);
         heir.stop();
     }
     world.verify(results());
-}
-
-/// Derived events are what a fold of the topic derives: each id is there, and first occurrences keep their order.
-pub fn assert_derived(world: &World, point: &str) {
-    for (topic, expected) in Oracle::derived(world, results()) {
-        let found: Ids = first_ids(topic, &world.log.read(&world.topic(topic)));
-        assert!(found == expected, "{} after a crash at {point}: {}", topic.name, first_difference(&found, &expected));
-    }
-}
-
-fn first_difference(found: &Ids, expected: &Ids) -> String {
-    let key = expected.keys().chain(found.keys()).find(|key| found.get(*key) != expected.get(*key)).expect("a difference");
-    let (found, expected) = (found.get(key), expected.get(key));
-    let place = found.into_iter().flatten().zip(expected.into_iter().flatten()).take_while(|(one, other)| one == other).count();
-    format!("key {key} has {} ids, expected {}; they part at {place}", found.map_or(0, Vec::len), expected.map_or(0, Vec::len))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::{
     Seed, Worker, World, boards, caches, events,
     faults::Faults,
-    oracle::{Oracle, letters},
+    oracle::{Oracle, assert_derived, letters},
     results, soon,
     wait::{holds_for, when},
 };
@@ -106,7 +106,7 @@ fn a_broker_that_freezes_with_derived_events_in_flight_loses_none() {
         faults.thaw("kafka");
     });
     world.settle(results());
-    crate::crash::assert_derived(&world, "the broker's thaw");
+    assert_derived(&world, &[Oracle::of(&world, results())]);
     all_is_well(&world, worker);
 }
 

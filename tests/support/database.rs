@@ -8,12 +8,19 @@ use std::{
 
 use sqlx::{MySqlPool, Row as _, mysql::MySqlPoolOptions};
 use tokio::runtime::Runtime;
-use workers::fold::{Column, Kind, Role, Table, Value};
+use workers::fold::{Column, Kind, Role, Sort, Table, Value};
 
 use super::servers::Servers;
 
 /// A row as text; `None` is NULL.
 pub type Texts = Vec<Option<String>>;
+
+/// What a dump leaves out of a table's rows that an SQL condition names: these columns, or, if there are none, the rows.
+pub struct LeftOut {
+    pub table: &'static str,
+    pub rows: String,
+    pub columns: &'static [&'static str],
+}
 
 /// One database.
 pub struct Database {
@@ -113,13 +120,29 @@ impl Database {
 
     /// Every row of a role's tables, its ledger apart.
     pub fn dump(&self, role: &Role) -> Dump {
-        Dump(role.tables.iter().map(|it| (it.name, self.dump_table(it))).collect())
+        self.dump_but(role, &[])
     }
 
-    fn dump_table(&self, table: &Table) -> Vec<String> {
-        let columns: Vec<String> = table.columns.iter().map(|it| format!("QUOTE(`{}`)", it.name)).collect();
-        let sql = format!("SELECT CONCAT_WS(' ', {}) FROM `{}` ORDER BY {}", columns.join(", "), table.name, keys(table));
-        self.rows(&sql).into_iter().map(|mut row| row.remove(0).unwrap_or_default()).collect()
+    /// Every row of a role's tables but what these leave out. Steps that came to nothing leave a row, which is as good as none.
+    pub fn dump_but(&self, role: &Role, out: &[LeftOut]) -> Dump {
+        let of = |table: &Table| out.iter().filter(|it| it.table == table.name).collect::<Vec<_>>();
+        Dump(role.tables.iter().map(|it| (it.name, self.dump_table(it, &of(it)))).collect())
+    }
+
+    fn dump_table(&self, table: &Table, out: &[&LeftOut]) -> Vec<String> {
+        let column = |it: &Column| {
+            let quoted = format!("QUOTE(`{}`)", it.name);
+            out.iter().filter(|out| out.columns.contains(&it.name)).fold(quoted, |text, out| format!("IF({}, '-', {text})", out.rows))
+        };
+        let columns: Vec<String> = table.columns.iter().map(column).collect();
+        let rows = out.iter().filter(|it| it.columns.is_empty()).map(|it| format!("({}) IS NOT TRUE", it.rows));
+        let steps = table.columns[table.key..].iter().map(|it| format!("`{}` <> 0", it.name)).collect::<Vec<_>>().join(" OR ");
+        let rows = rows.chain((table.sort == Sort::Counter).then(|| format!("({steps})")));
+        let rows = rows.fold("TRUE".to_owned(), |all, one| format!("{all} AND {one}"));
+        let sql = format!("SELECT CONCAT_WS(' ', {}) FROM `{}` WHERE {rows}", columns.join(", "), table.name);
+        let mut lines: Vec<String> = self.rows(&sql).into_iter().map(|mut row| row.remove(0).unwrap_or_default()).collect();
+        lines.sort_unstable();
+        lines
     }
 
     /// The rows of a table as the core has them, in the order of the key. A reading of its own, apart from the program's.
@@ -199,7 +222,7 @@ fn value(column: &Column, text: Option<String>) -> Value {
     }
 }
 
-/// The rows of tables as text, in the order of their keys.
+/// The rows of tables as text, in order.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Dump(BTreeMap<&'static str, Vec<String>>);
 

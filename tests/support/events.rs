@@ -1,13 +1,19 @@
-//! Made-up test results: plausible ones of few users over some weeks, in the order in which each user made them.
+//! Made-up test results: plausible ones of few users over some weeks, in the order in which each user made them. And what a careless
+//! producer makes of records.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 use uuid::Builder;
 use workers::fold::Day;
 
-use super::seed::Seed;
+use super::{log::Message, seed::Seed};
 
 const DAY_MS: i64 = 86_400_000;
 const LANGUAGES: &[&str] = &["english", "german", "code_rust"];
+/// Once in how many records a stretch is sent again, and how long that is at most.
+const STRETCHES: u32 = 800;
+const LONGEST_STRETCH: usize = 100;
 
 /// The first instant of made-up events: some weeks before the day that history tables begin with months for.
 pub fn start() -> i64 {
@@ -58,30 +64,39 @@ pub fn id(seed: &mut Seed) -> String {
     Builder::from_random_bytes(seed.bytes()).into_uuid().to_string()
 }
 
-/// The events as a careless producer sends them: users mixed, each user's own in order, one in three sent again up to thrice.
-pub fn disturbed(seed: &mut Seed, events: &[Json]) -> Vec<Json> {
-    let mut users: Vec<Vec<&Json>> = Vec::new();
-    let mut sorted: Vec<&Json> = events.iter().collect();
-    sorted.sort_by_key(|it| it["user_id"].as_i64());
-    for event in sorted {
-        match users.last_mut() {
-            Some(own) if own[0]["user_id"] == event["user_id"] => own.push(event),
-            _ => users.push(vec![event]),
-        }
+/// In which order a key's own records are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they were made.
+    Kept,
+    /// In any.
+    Any,
+}
+
+/// Records as a careless producer sends them: keys mixed, one record in three sent again up to thrice, and now and then a stretch of all.
+pub fn disturbed(seed: &mut Seed, records: Vec<Message>, order: Order) -> Vec<Message> {
+    let mut keys: BTreeMap<Option<Vec<u8>>, Vec<Message>> = BTreeMap::new();
+    records.into_iter().for_each(|it| keys.entry(it.key.clone()).or_default().push(it));
+    let mut keys: Vec<Vec<Message>> = keys.into_values().collect();
+    if order == Order::Any {
+        keys.iter_mut().for_each(|own| seed.shuffle(own));
     }
-    let mut cursors = vec![0; users.len()];
-    // One turn a user for each of its events: a shuffle of the turns mixes users and keeps each user's own order.
-    let mut turns: Vec<usize> = users.iter().enumerate().flat_map(|(user, own)| vec![user; own.len()]).collect();
+    let mut cursors = vec![0; keys.len()];
+    // One turn a key for each of its records: a shuffle of the turns mixes keys and keeps each key's own order.
+    let mut turns: Vec<usize> = keys.iter().enumerate().flat_map(|(key, own)| vec![key; own.len()]).collect();
     seed.shuffle(&mut turns);
     let mut sent = Vec::new();
-    for user in turns {
-        sent.push(users[user][cursors[user]].clone());
-        cursors[user] += 1;
+    for key in turns {
+        sent.push(keys[key][cursors[key]].clone());
+        cursors[key] += 1;
         if seed.once_in(3) {
             for _ in 0..seed.within(1, 4) {
-                let earlier = seed.below(cursors[user]);
-                sent.push(users[user][earlier].clone());
+                sent.push(keys[key][seed.below(cursors[key])].clone());
             }
+        }
+        if seed.once_in(STRETCHES) {
+            let first = seed.below(sent.len());
+            sent.extend_from_within(first..sent.len().min(first + LONGEST_STRETCH));
         }
     }
     sent

@@ -41,8 +41,13 @@ impl Message {
     /// Plain JSON that does not fit the topic's schema.
     pub fn of(topic: &Topic, schema_id: u32, event: &Json) -> Self {
         let plain = plain::encode(topic, event).unwrap_or_else(|it| panic!("{}: {event}", it.reason));
-        let partition = topic.partition_of(plain.key.as_bytes());
-        Self { key: Some(plain.key.into_bytes()), value: Some(envelope(schema_id, &plain.datum)), partition, ..Self::default() }
+        Self::placed(topic, plain.key, envelope(schema_id, &plain.datum))
+    }
+
+    /// A value under a key, in the key's partition.
+    pub fn placed(topic: &Topic, key: String, value: Vec<u8>) -> Self {
+        let partition = topic.partition_of(key.as_bytes());
+        Self { key: Some(key.into_bytes()), value: Some(value), partition, ..Self::default() }
     }
 }
 

@@ -1,12 +1,12 @@
-//! What the tables and the letters of a role must be: its topic, read back and folded in memory by the core alone.
+//! What the tables, the letters and the derived events of a role must be: its topic, read back and folded in memory by the core alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use workers::fold::{Play, Record, Role, Sort, Time, Topic, Value, plain};
+use workers::fold::{Emit, Play, Record, Role, Sort, Time, Topic, Value, plain};
 
 use super::{
     World,
-    log::{Lying, Message},
+    log::{Lying, Message, first_ids},
 };
 
 /// What a role's topic comes to.
@@ -16,6 +16,8 @@ pub struct Oracle {
     tables: Vec<Vec<Vec<Value>>>,
     /// Records that can never be applied, by partition and offset.
     pub letters: BTreeMap<(i32, i64), Letter>,
+    /// Derived events and their lanes, in order.
+    emits: Vec<(i32, Emit)>,
 }
 
 /// A letter.
@@ -38,19 +40,19 @@ impl Oracle {
         let letters =
             rejects.map(|(place, reject)| ((log[*place].partition, log[*place].offset), letter(&log[*place].message, &reject.reason)));
         let rows = |table| play.model().rows(table).map(|row| row.to_vec()).collect();
-        Self { role, letters: letters.collect(), tables: (0..role.tables.len()).map(rows).collect() }
+        let (letters, tables) = (letters.collect(), (0..role.tables.len()).map(rows).collect());
+        let emits = flushes.into_iter().flat_map(|it| it.changes.emits.into_iter().map(move |emit| (it.lane, emit))).collect();
+        Self { role, letters, tables, emits }
     }
 
-    /// The ids of the events that a role derives from its topic, by key and in order.
-    pub fn derived(world: &World, role: &'static Role) -> Vec<(&'static Topic, BTreeMap<String, Vec<String>>)> {
-        let records: Vec<Record> = world.log.read(&world.topic(role.topic)).iter().map(record).collect();
-        let flushes = Play::new(role).batch(&records).expect("a fold without conflict");
-        let mut ids: Vec<BTreeMap<String, Vec<String>>> = role.emits.iter().map(|_| BTreeMap::new()).collect();
-        for emit in flushes.into_iter().flat_map(|it| it.changes.emits) {
-            let event = plain::decode(role.emits[emit.topic], &emit.datum).expect("a datum");
-            ids[emit.topic].entry(emit.key).or_default().push(event["event_id"].as_str().expect("an id").to_owned());
+    /// The ids of the events that a topic gets of it, by lane and key and in order.
+    fn derived(&self, topic: &Topic) -> BTreeMap<(i32, &str), Vec<String>> {
+        let mut ids: BTreeMap<(i32, &str), Vec<String>> = BTreeMap::new();
+        for (lane, emit) in self.emits.iter().filter(|(_, it)| self.role.emits[it.topic].name == topic.name) {
+            let event = plain::decode(topic, &emit.datum).expect("a datum");
+            ids.entry((*lane, &emit.key)).or_default().push(event["event_id"].as_str().expect("an id").to_owned());
         }
-        role.emits.iter().copied().zip(ids).collect()
+        ids
     }
 
     /// The tables and the letters must be just these.
@@ -75,6 +77,28 @@ impl Oracle {
         }
         let extra: Vec<_> = found.iter().filter(|(place, _)| !self.letters.contains_key(place)).take(3).collect();
         assert!(extra.is_empty(), "letters of records that can be applied: {extra:#?}");
+    }
+}
+
+/// Derived events must be just those of these folds: each is there, and no other; first occurrences of what one lane derives for one key
+/// keep its order. Other events are told by their ids, which are no hashes.
+pub fn assert_derived(world: &World, oracles: &[Oracle]) {
+    let mut topics = workers::topics();
+    topics.retain(|topic| oracles.iter().flat_map(|it| it.role.emits).any(|it| it.name == topic.name));
+    for topic in topics {
+        let found = first_ids(topic, &world.log.read(&world.topic(topic)));
+        let places =
+            found.iter().flat_map(|(key, ids)| ids.iter().enumerate().map(move |(place, id)| (id.as_str(), (key.as_str(), place))));
+        let mut places: HashMap<&str, (&str, usize)> = places.filter(|(id, _)| id.as_bytes()[14] == b'5').collect();
+        for oracle in oracles {
+            for ((lane, key), ids) in oracle.derived(topic) {
+                let what = format!("{} of key {key}, which lane {lane} of {} derives", topic.name, oracle.role.name);
+                let found: Vec<_> = ids.iter().map(|it| places.remove(it.as_str())).collect();
+                assert!(found.iter().all(|it| it.is_some_and(|it| it.0 == key)), "{what}: of {ids:?} are there {found:?}");
+                assert!(found.is_sorted(), "{what}: {ids:?} came in the order {found:?}");
+            }
+        }
+        assert!(places.is_empty(), "{}: {} events that nobody derives: {:?}", topic.name, places.len(), places.iter().take(3));
     }
 }
 

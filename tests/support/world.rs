@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use workers::{
     ROLES,
-    fold::{Role, Topic},
+    fold::{Role, Topic, envelope},
+    simulate::{self, Plan},
 };
 
 use super::{
@@ -192,6 +193,12 @@ impl World {
         events.iter().map(|it| Message::of(topic, self.schema_id(topic), it)).collect()
     }
 
+    /// Records of the events that `fleet simulate` makes by a plan, each in its right place.
+    pub fn simulated(&self, topic: &'static Topic, plan: Plan) -> Vec<Message> {
+        let stream = simulate::stream(topic, plan).unwrap_or_else(|| panic!("{} cannot be made up", topic.name));
+        stream.map(|it| Message::placed(topic, it.key, envelope(self.schema_id(topic), &it.datum))).collect()
+    }
+
     /// Sends events as the contract wants them.
     pub fn send(&self, topic: &Topic, events: &[Json]) -> Vec<(i32, i64)> {
         self.log.send(&self.topic(topic), &self.messages(topic, events))
@@ -225,6 +232,11 @@ impl World {
     /// Waits until a role has settled.
     pub fn settle(&self, role: &Role) {
         soon(&format!("{} to be at the log's end", role.name), || self.settled(role));
+    }
+
+    /// Whether every role has settled. Roles derive events for others: the log is still once that many looks in a row say so.
+    pub fn all_settled(&self) -> Result<(), String> {
+        ROLES.iter().try_for_each(|_| ROLES.iter().try_for_each(|it| self.settled(it)))
     }
 
     /// Waits until a role has applied at least so many records.
