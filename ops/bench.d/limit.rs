@@ -1,14 +1,19 @@
 //! The limit: the rows that the role makes of the log, as prepared statements of 1000 rows, from plain clients.
 //!
-//! The rows are those of a fold in batches as large as the worker's were, so a row that a batch touches often counts once.
-//! All is encoded before the clock starts. No ledger, no fence, no Kafka, nothing outside MySQL; deletes are left out.
+//! The rows are those of a fold in batches as large as the worker's were, so a row that a batch touches often counts once. Rows that a
+//! later batch removes are removed, and those of them that were not sent yet are not.
+//! All is encoded before the clock starts. No ledger, no fence, no Kafka, nothing outside MySQL.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use fleet::{
     fault::Fault,
     kafka::{consumer::Record, log::Log},
-    store::mysql::{self, statements::Statements, values},
+    store::mysql::{
+        self,
+        statements::{Shape, Statements},
+        values,
+    },
 };
 use sqlx::{
     MySql, MySqlConnection,
@@ -16,7 +21,7 @@ use sqlx::{
     pool::PoolConnection,
 };
 use tokio::task::JoinSet;
-use workers::fold::{Entry, Fold, Place, Presume, Progress, Role, Time, Values, open_envelope};
+use workers::fold::{Column, Entry, Fold, Key, Place, Presume, Progress, Role, Time, Value, Values, open_envelope};
 
 use crate::{
     machine::{Servers, Usage},
@@ -30,7 +35,7 @@ const SHEET: usize = 1000;
 
 /// What plain clients did.
 pub struct Limit {
-    /// Rows sent.
+    /// Rows written.
     pub rows: u64,
     /// From the first statement to the end of the last.
     pub seconds: f64,
@@ -43,8 +48,25 @@ pub struct Limit {
 /// One statement, ready to be sent.
 struct Sheet {
     table: usize,
+    verb: Verb,
     rows: usize,
     arguments: MySqlArguments,
+}
+
+/// What a statement does with its rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Delete,
+    Write,
+}
+
+impl Verb {
+    fn of(self, statements: &Statements) -> &Shape {
+        match self {
+            Self::Delete => &statements.delete,
+            Self::Write => &statements.write,
+        }
+    }
 }
 
 /// Sends the rows of the whole log into the empty tables, a connection a partition.
@@ -53,7 +75,7 @@ struct Sheet {
 /// The servers' own.
 pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit, Fault> {
     let lanes = prepare(stage, batch.max(1)).await?;
-    let rows = lanes.iter().flatten().map(|it| it.rows as u64).sum();
+    let rows = lanes.iter().flatten().filter(|it| it.verb == Verb::Write).map(|it| it.rows as u64).sum();
     let pool = mysql::pool(stage.config.mysql(), u32::try_from(lanes.len()).unwrap_or(u32::MAX));
     let mut connections = Vec::new();
     for _ in &lanes {
@@ -77,7 +99,7 @@ pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit
 async fn send(mut connection: PoolConnection<MySql>, sheets: Vec<Sheet>, statements: Arc<Vec<Statements>>) -> Result<u64, Fault> {
     let mut again = 0;
     for sheet in sheets {
-        let text = statements.get(sheet.table).and_then(|it| it.write.at_most(sheet.rows));
+        let text = statements.get(sheet.table).and_then(|it| sheet.verb.of(it).at_most(sheet.rows));
         let (_, text) = text.ok_or_else(|| Fault::fatal("a statement of no size"))?;
         again += execute(&mut connection, text, sheet.arguments).await?;
     }
@@ -152,8 +174,15 @@ struct Writer {
     role: &'static Role,
     fold: Fold,
     statements: Vec<Statements>,
-    gathered: BTreeMap<usize, Vec<Values>>,
+    gathered: BTreeMap<usize, Gathered>,
     sheets: Vec<Sheet>,
+}
+
+/// What waits for a statement of a table. Deletes go first, so a row that waits is one of after them.
+#[derive(Default)]
+struct Gathered {
+    deletes: Vec<Key>,
+    rows: Vec<Values>,
 }
 
 impl Writer {
@@ -163,9 +192,17 @@ impl Writer {
         }
         let changes = self.fold.take();
         self.fold.settle();
+        for (table, keys) in changes.deletes {
+            let gathered = self.gathered.entry(table).or_default();
+            gathered.rows.retain(|row| !keys.iter().any(|key| row.starts_with(key)));
+            gathered.deletes.extend(keys);
+        }
         for (table, rows) in [changes.puts, changes.appends, changes.queued, changes.adds].into_iter().flatten() {
-            self.gathered.entry(table).or_default().extend(rows);
-            self.write(table, SHEET)?;
+            let gathered = self.gathered.entry(table).or_default();
+            gathered.rows.extend(rows);
+            if gathered.rows.len() >= SHEET {
+                self.write(table, SHEET)?;
+            }
         }
         Ok(())
     }
@@ -177,24 +214,37 @@ impl Writer {
         Ok(self.sheets)
     }
 
-    /// Makes statements of a table's rows while there are at least so many.
+    /// Makes statements of all keys of a table that wait, and then of its rows while there are at least so many.
     fn write(&mut self, table: usize, least: usize) -> Result<(), Fault> {
         let (Some(declared), Some(texts)) = (self.role.tables.get(table), self.statements.get(table)) else { return Ok(()) };
-        let rows = self.gathered.entry(table).or_default();
-        let mut from = 0;
-        while rows.len() - from >= least
-            && let Some((size, _)) = texts.write.at_most(rows.len() - from)
-        {
-            let mut arguments = MySqlArguments::default();
-            for row in rows.iter().skip(from).take(size) {
-                for (column, value) in declared.columns.iter().zip(row.iter()) {
-                    values::bind(&mut arguments, column, value)?;
-                }
-            }
-            self.sheets.push(Sheet { table, rows: size, arguments });
-            from += size;
-        }
-        rows.drain(..from);
+        let Gathered { deletes, rows } = self.gathered.entry(table).or_default();
+        let sheet = |verb| move |(rows, arguments)| Sheet { table, verb, rows, arguments };
+        self.sheets.extend(cut(&texts.delete, declared.key_columns(), deletes, 1)?.into_iter().map(sheet(Verb::Delete)));
+        self.sheets.extend(cut(&texts.write, declared.columns, rows, least)?.into_iter().map(sheet(Verb::Write)));
         Ok(())
     }
+}
+
+/// The arguments of statements for what waits, while there is at least so much: how much each takes. The rest waits on.
+fn cut<R: AsRef<[Value]>>(
+    shape: &Shape,
+    columns: &[Column],
+    waiting: &mut Vec<R>,
+    least: usize,
+) -> Result<Vec<(usize, MySqlArguments)>, Fault> {
+    let (mut statements, mut from) = (Vec::new(), 0);
+    while waiting.len() - from >= least
+        && let Some((size, _)) = shape.at_most(waiting.len() - from)
+    {
+        let mut arguments = MySqlArguments::default();
+        for row in waiting.iter().skip(from).take(size) {
+            for (column, value) in columns.iter().zip(row.as_ref()) {
+                values::bind(&mut arguments, column, value)?;
+            }
+        }
+        statements.push((size, arguments));
+        from += size;
+    }
+    waiting.drain(..from);
+    Ok(statements)
 }

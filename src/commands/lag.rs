@@ -15,7 +15,7 @@ use sqlx::MySqlPool;
 use workers::{ROLES, fold::Role};
 
 use self::owners::Owners;
-use super::{Outcome, role_flag};
+use super::{Outcome, database, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -146,7 +146,7 @@ impl Watch {
             }
             logs.push((role, Arc::new(Log::new(config, topic)?)));
         }
-        Ok(Self { pool: mysql::pool(config.mysql(), 2), logs, admin })
+        Ok(Self { pool: database(config).await?, logs, admin })
     }
 
     /// Positions and ends of all partitions.

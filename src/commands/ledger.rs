@@ -9,7 +9,7 @@ use workers::{
     fold::{Role, Time},
 };
 
-use super::{Outcome, by, kept, role_flag};
+use super::{Outcome, by, database, kept, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -125,7 +125,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
 }
 
 async fn print(config: &Config, show: &Show) -> Result<Outcome, Fault> {
-    let pool = mysql::pool(config.mysql(), 2);
+    let pool = database(config).await?;
     let mut lines = Vec::new();
     for role in ROLES.iter().filter(|role| show.role.is_empty() || show.role.iter().any(|it| it.name == role.name)) {
         let standings = positions::all(&mut *mysql::acquire(&pool).await?, role).await?;
@@ -184,7 +184,7 @@ async fn apply(config: &Config, wanted: &Move) -> Result<Outcome, Fault> {
         return Err(Fault::fatal(format!("topic {topic} has partitions 0..{}, not {partition}", role.topic.partitions - 1)));
     }
     let to = offset(config, &topic, wanted).await?;
-    let pool = mysql::pool(config.mysql(), 2);
+    let pool = database(config).await?;
     let now = positions::all(&mut *mysql::acquire(&pool).await?, role).await?.into_iter().find(|it| it.partition == partition);
     let (true, Some(reason)) = (wanted.accept_loss, &wanted.reason) else {
         let what = now.map_or_else(|| lost(to), |it| loss(&it.position, to, &topic_id));

@@ -13,7 +13,7 @@ use workers::{
     fold::{Role, Time},
 };
 
-use super::{Outcome, by, kept, role_flag};
+use super::{Outcome, by, database, kept, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -146,7 +146,7 @@ struct Accepted {
 /// # Errors
 /// A server that does not answer, or a letter or breaker that is not there.
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
-    let pool = mysql::pool(config.mysql(), 2);
+    let pool = database(config).await?;
     match args {
         Args::List(list) => print(config, &pool, &list).await,
         Args::Show(wanted) => show::print(config, &pool, &wanted).await,

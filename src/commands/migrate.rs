@@ -2,12 +2,8 @@
 
 use serde::Serialize;
 
-use super::Outcome;
-use crate::{
-    config::Config,
-    fault::Fault,
-    store::{migrations, mysql},
-};
+use super::{Outcome, database};
+use crate::{config::Config, fault::Fault, store::migrations};
 
 const TEACHES: &str = "\
 Examples:
@@ -39,7 +35,7 @@ struct Line {
 /// # Errors
 /// Fatal: a database that is ahead, or a migration that failed.
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
-    let pool = mysql::pool(config.mysql(), 2);
+    let pool = database(config).await?;
     let lacks = if args.check { migrations::lacks(&pool).await? } else { migrations::apply(&pool).await? };
     let damaged = !lacks.lanes.is_empty();
     let missing = damaged || (args.check && !lacks.is_empty());

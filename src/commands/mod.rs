@@ -17,12 +17,13 @@ pub mod verify;
 use std::process::ExitCode;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use sqlx::MySqlPool;
 use workers::{
     ROLES,
     fold::{Role, Topic},
 };
 
-use crate::{cli::Command, config::Config, fault::Fault};
+use crate::{cli::Command, config::Config, fault::Fault, store::mysql};
 
 /// How a command that could run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,29 @@ pub async fn run(config: &Config, command: Command) -> Result<Outcome, Fault> {
         Command::Simulate(args) => simulate::run(config, args).await,
         Command::Verify(args) => verify::run(config, args).await,
     }
+}
+
+/// Connections to MySQL of a command that asks, one question after the other.
+const CONNECTIONS: u32 = 2;
+
+/// The database, once it has let us in.
+///
+/// # Errors
+/// As [`let_in`].
+pub(crate) async fn database(config: &Config) -> Result<MySqlPool, Fault> {
+    let pool = mysql::pool(config.mysql(), CONNECTIONS);
+    let_in(config, &pool).await?;
+    Ok(pool)
+}
+
+/// Opens a connection of a pool, if it has none.
+///
+/// # Errors
+/// There is none to be had, with what to look at: the setting, and the address in it.
+pub(crate) async fn let_in(config: &Config, pool: &MySqlPool) -> Result<(), Fault> {
+    let options = config.mysql();
+    let taken = mysql::acquire(pool).await;
+    taken.map(drop).map_err(|fault| fault.during(format!("FLEET_MYSQL_URL ({}:{})", options.get_host(), options.get_port())))
 }
 
 /// A flag that names a role.

@@ -12,7 +12,7 @@ use tokio::{
 };
 use workers::{ROLES, fold::Role};
 
-use super::{Outcome, host, role_flag};
+use super::{Outcome, host, let_in, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -133,7 +133,7 @@ async fn context(
         let _ = stopping.wait_for(|it| *it).await;
     };
     let waits = |fault: &Fault, _: Duration| tracing::warn!(role = role.name, "waiting to start: {fault}");
-    let checked = crate::retry::until_done(told, waits, async || check(&pool, &shared.admin, (role, &topic)).await).await?;
+    let checked = crate::retry::until_done(told, waits, async || check(config, &pool, &shared.admin, (role, &topic)).await).await?;
     if checked.is_none() {
         return Ok(None);
     }
@@ -181,7 +181,8 @@ fn reachable(address: SocketAddr) -> String {
 }
 
 /// What must hold before a role starts: the database's version, and that the topic exists.
-async fn check(pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) -> Result<(), Fault> {
+async fn check(config: &Config, pool: &MySqlPool, admin: &Admin, (role, topic): (&Role, &str)) -> Result<(), Fault> {
+    let_in(config, pool).await?;
     migrations::check(pool).await?;
     match admin.topic_id(topic).await? {
         Some(_) => Ok(()),

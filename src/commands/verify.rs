@@ -4,7 +4,7 @@
 
 use workers::fold::Role;
 
-use super::{Outcome, role_flag};
+use super::{Outcome, database, role_flag};
 use crate::{
     config::Config,
     fault::Fault,
@@ -45,6 +45,8 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     if let Some(partition) = args.partition.filter(|it| !(0..partitions).contains(it)) {
         return Err(Fault::fatal(format!("{} has partitions 0..{}, not {partition}", args.role.name, partitions - 1)));
     }
+    // What it opens itself tells no more than that a connection was refused.
+    database(config).await?.close().await;
     let report = verify(config, args.role, args.partition).await?;
     for (partition, from) in report.partitions.iter().filter_map(|it| Some((it, it.behind?))) {
         let (number, next) = (partition.partition, partition.next);

@@ -4,6 +4,7 @@
 
 use sqlx::{Executor as _, MySqlConnection, Row as _};
 use workers::{ROLES, fold::Role};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::mysql::{fault, statements::quote};
 use crate::fault::Fault;
@@ -11,21 +12,18 @@ use crate::fault::Fault;
 /// The view's name.
 pub const VIEW: &str = "projection_freshness";
 
-const USED: &str = "SELECT table_name AS name FROM information_schema.view_table_usage \
-     WHERE view_schema = DATABASE() AND view_name = 'projection_freshness'";
+const DEFINITION: &str =
+    "SELECT view_definition AS text FROM information_schema.views WHERE table_schema = DATABASE() AND table_name = 'projection_freshness'";
 const COLUMNS: &str = "partition_id, next_offset, confirmed_offset, seen_end, last_event_at, applied_at";
 
-/// Whether the view is absent, or shows other ledgers than those of the roles.
+/// Whether the view is absent, or was made by another statement than this program's.
 ///
 /// # Errors
 /// As the database says.
 pub async fn outdated(connection: &mut MySqlConnection) -> Result<bool, Fault> {
-    let rows = connection.fetch_all(USED).await.map_err(|error| fault(&error))?;
-    let mut shown = Vec::new();
-    for row in &rows {
-        shown.push(row.try_get_unchecked::<String, _>("name").map_err(|error| fault(&error))?);
-    }
-    Ok(shown.len() != ROLES.len() || ROLES.iter().any(|role| !shown.iter().any(|it| it == role.ledger)))
+    let Some(row) = connection.fetch_optional(DEFINITION).await.map_err(|error| fault(&error))? else { return Ok(true) };
+    let text: String = row.try_get_unchecked("text").map_err(|error| fault(&error))?;
+    Ok(!text.contains(&mark()))
 }
 
 /// Makes the view, in place of what stands there.
@@ -33,11 +31,20 @@ pub async fn outdated(connection: &mut MySqlConnection) -> Result<bool, Fault> {
 /// # Errors
 /// As the database says.
 pub async fn make(connection: &mut MySqlConnection) -> Result<(), Fault> {
-    // The collation is said, since MySQL compares the bare text with a reader's under the two connections' collations, and refuses.
-    let select = |role: &Role| format!("SELECT '{}' COLLATE utf8mb4_0900_bin AS role, {COLUMNS} FROM {}", role.name, quote(role.ledger));
-    let ledgers = ROLES.iter().map(|it| select(it));
-    let select = ledgers.collect::<Vec<_>>().join(" UNION ALL ");
-    let view = format!("CREATE OR REPLACE SQL SECURITY INVOKER VIEW {VIEW} AS {select}");
-    connection.execute(view.as_str()).await.map_err(|error| fault(&error).during(format!("view {VIEW}")))?;
+    connection.execute(statement(&mark()).as_str()).await.map_err(|error| fault(&error).during(format!("view {VIEW}")))?;
     Ok(())
+}
+
+/// The statement that makes the view; each ledger goes by this name in it.
+fn statement(ledger: &str) -> String {
+    // The collation is said, since MySQL compares the bare text with a reader's under the two connections' collations, and refuses.
+    let select =
+        |role: &Role| format!("SELECT '{}' COLLATE utf8mb4_0900_bin AS role, {COLUMNS} FROM {} {ledger}", role.name, quote(role.ledger));
+    let selects = ROLES.iter().map(|it| select(it)).collect::<Vec<_>>().join(" UNION ALL ");
+    format!("CREATE OR REPLACE SQL SECURITY INVOKER VIEW {VIEW} AS {selects}")
+}
+
+/// A name that stands for the whole statement. MySQL keeps a view's text in words of its own and without comments, but with its names.
+fn mark() -> String {
+    format!("ledger_{:016x}", xxh3_64(statement("").as_bytes()))
 }

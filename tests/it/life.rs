@@ -1,6 +1,6 @@
 //! A worker's life at its edges: a start with nobody there, signals, and how commands end.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use crate::support::{
     Seed, World, events,
@@ -73,7 +73,6 @@ fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
 #[test]
 fn commands_end_with_0_1_or_2_and_say_what_to_do() {
     let world = World::new("exit-codes");
-    let nobody = format!("mysql://root@{NOBODY}/fleet");
     let cases: &[Case<'_>] = &[
         (&["roles"], &[], 0, "test-results"),
         (&["migrate", "--check"], &[], 0, "up to date"),
@@ -92,7 +91,6 @@ fn commands_end_with_0_1_or_2_and_say_what_to_do() {
         (&["letters", "show", "--role", "leaderboard", "--partition", "0", "--offset", "5"], &[], 2, ""),
         (&["roles"], &[("FLEET_HTTP", "nonsense")], 2, "--http"),
         (&["roles"], &[("FLEET_MYSQL_URL", "postgres://x")], 2, "FLEET_MYSQL_URL: starts with"),
-        (&["migrate", "--check"], &[("FLEET_MYSQL_URL", &nobody)], 2, "mysql"),
     ];
     for (arguments, variables, code, says) in cases {
         let output = world.command(arguments).envs(variables.iter().copied()).output().expect("the program runs");
@@ -101,4 +99,28 @@ fn commands_end_with_0_1_or_2_and_say_what_to_do() {
         assert!(told.contains(says), "fleet {} does not say {says}: {told}", arguments.join(" "));
         assert!(!told.contains("panicked"), "fleet {}: {told}", arguments.join(" "));
     }
+}
+
+#[test]
+fn without_a_database_commands_name_the_setting_and_the_address() {
+    let world = World::new("no-database");
+    let (url, says) = (format!("mysql://somebody:secret@{NOBODY}/fleet"), format!("FLEET_MYSQL_URL ({NOBODY}): "));
+    let worker = world.worker_with("leaderboard", &[("FLEET_MYSQL_URL", &url)]);
+    let commands: [&[&str]; 6] =
+        [&["migrate"], &["migrate", "--check"], &["letters", "list"], &["ledger", "show"], &["lag"], &["verify", "--role", "leaderboard"]];
+    // All at once: each looks for 5 s.
+    let start = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.env("FLEET_MYSQL_URL", &url).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the program runs")
+    };
+    for (arguments, running) in commands.map(|it| (it, start(it))) {
+        let output = running.wait_with_output().expect("the program ends");
+        let told = told(&output);
+        assert_eq!(output.status.code(), Some(2), "fleet {}: {told}", arguments.join(" "));
+        assert!(told.contains(&says) && !told.contains("secret"), "fleet {}: {told}", arguments.join(" "));
+    }
+    soon("the worker to say so too", || when(worker.log().contains(&says), || worker.log()));
+    assert!(!worker.log().contains("secret"), "{}", worker.log());
+    worker.stop();
 }

@@ -118,6 +118,18 @@ fn freshness_shows_every_lane_of_every_role() {
     assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(1), "a view of too few ledgers is named");
     assert_eq!(world.run(&["migrate"]).status.code(), Some(0));
     assert_eq!(world.database.number("SELECT COUNT(*) FROM projection_freshness"), lanes);
+    // As another version might have made it: of the same ledgers.
+    let select = |name: &str, ledger: &str| format!("SELECT '{name}' AS role, partition_id, next_offset FROM {ledger}");
+    let other = ROLES.iter().map(|it| select(it.name, it.ledger)).collect::<Vec<_>>().join(" UNION ALL ");
+    world.database.run(&format!("CREATE OR REPLACE VIEW projection_freshness AS {other}")).expect("made");
+    assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(1), "a view of another text is named");
+    assert_eq!(world.run(&["migrate"]).status.code(), Some(0));
+    assert_eq!(world.run(&["migrate", "--check"]).status.code(), Some(0), "it is made anew once");
+    assert_eq!(
+        world.database.number("SELECT COUNT(*) FROM projection_freshness WHERE confirmed_offset IS NULL"),
+        lanes,
+        "it has all columns"
+    );
     for collation in ["utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci"] {
         let of_one =
             format!("SET NAMES utf8mb4 COLLATE {collation}; SELECT COUNT(*) FROM projection_freshness WHERE role = '{}'", ROLES[0].name);
