@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     http,
     kafka::{admin::Admin, producer::Producer},
-    lane::{Context, Group, Held, Lookups, Seldom, Settings},
+    lane::{Context, Group, Held, Seldom, Settings},
     metrics::Metrics,
     registry::Registry,
     store::{migrations, mysql, mysql::flush::Flusher, redis::Caches},
@@ -139,24 +139,19 @@ async fn context(
     }
     answered.met();
     shared.metrics.promise(role.name, role.topic.freshness_ms);
-    let caches = Caches::new(config.redis.secret(), role, pool.clone())?;
     let flusher = Arc::new(Flusher::new(role, &topic, &pool));
-    let slots = Arc::new(Semaphore::new(usize::try_from(config.mysql_connections).unwrap_or(4)));
     let metrics = shared.metrics.role(role.name);
-    let group = Group::start(Arc::clone(&flusher), [&slots, &shared.turn], metrics.clone());
     Ok(Some(Context {
         role,
         topic,
         emit_topics: role.emits.iter().map(|it| (config.topic(it), config.subject(it))).collect(),
-        lookups: Lookups::start(Arc::clone(&flusher), &group),
-        group,
+        group: Group::start(&flusher, (config.mysql_connections, &shared.turn), &metrics),
         flusher,
         registry: Arc::clone(&shared.registry),
         producer: shared.producer.clone(),
-        caches,
+        caches: Caches::new(config.redis.secret(), role, pool.clone())?,
         admin: shared.admin.clone(),
         held: Held::default(),
-        slots,
         settings: Settings {
             lane_memory: config.lane_memory,
             breaker: config.breaker,

@@ -16,6 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use super::lookups::Lookups;
 use crate::{
     fault::Fault,
     metrics::{RoleMetrics, Step},
@@ -34,11 +35,15 @@ const OFTEN: u32 = 40;
 /// The share that lies between them at most.
 const SELDOM: u32 = 4;
 
-/// The way of a role's flushes into MySQL.
+/// The way of a role's look-ups and flushes into MySQL.
 pub struct Group {
+    /// Its look-ups.
+    pub lookups: Lookups,
+    /// Transactions at once: more than the database has cores only adds latency.
+    pub slots: Arc<Semaphore>,
     transactions: Transactions,
     queue: mpsc::UnboundedSender<Waiting>,
-    pub(super) timetable: Arc<Timetable>,
+    timetable: Arc<Timetable>,
 }
 
 /// A flush that waits for a departure.
@@ -48,17 +53,18 @@ struct Waiting {
 }
 
 impl Group {
-    /// The group of a role's lanes in this process. Its transactions wait for one of the role's slots, and for their turn among those of
-    /// all roles.
-    pub fn start(flusher: Arc<Flusher>, gates: [&Arc<Semaphore>; 2], metrics: RoleMetrics) -> Self {
+    /// The group of a role's lanes in this process: so many transactions at once, of which those of several lanes wait for their turn among
+    /// those of all roles.
+    pub fn start(flusher: &Arc<Flusher>, (connections, turns): (u32, &Arc<Semaphore>), metrics: &RoleMetrics) -> Self {
         let freshness = Duration::from_millis(flusher.role.topic.freshness_ms.into());
         let timetable = Arc::new(Timetable::new(freshness));
-        let transactions = Transactions { flusher, metrics };
+        let transactions = Transactions { flusher: Arc::clone(flusher), metrics: metrics.clone() };
+        let slots = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
+        let gates = [Arc::clone(&slots), Arc::clone(turns)];
         let (queue, waiting) = mpsc::unbounded_channel();
-        let departures =
-            Departures { transactions: transactions.clone(), gates: gates.map(Arc::clone), timetable: Arc::clone(&timetable), waiting };
+        let departures = Departures { transactions: transactions.clone(), gates, timetable: Arc::clone(&timetable), waiting };
         tokio::spawn(departures.run());
-        Self { transactions, queue, timetable }
+        Self { lookups: Lookups::start(flusher, &timetable), slots, transactions, queue, timetable }
     }
 
     /// When the next transaction of several lanes begins, at the earliest.

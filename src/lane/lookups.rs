@@ -8,7 +8,7 @@ use tokio::{
 };
 use workers::fold::{Missing, Values};
 
-use super::group::{Group, Timetable};
+use super::group::Timetable;
 use crate::{
     fault::Fault,
     store::mysql::{flush::Flusher, load::load},
@@ -36,11 +36,11 @@ struct Asked {
 
 impl Lookups {
     /// Those of a role's lanes in this process.
-    pub fn start(flusher: Arc<Flusher>, group: &Group) -> Self {
+    pub(super) fn start(flusher: &Arc<Flusher>, timetable: &Arc<Timetable>) -> Self {
         let (queue, asked) = mpsc::unbounded_channel();
-        let answers = Answers { flusher: Arc::clone(&flusher), timetable: Arc::clone(&group.timetable), asked };
+        let answers = Answers { flusher: Arc::clone(flusher), timetable: Arc::clone(timetable), asked };
         tokio::spawn(answers.run());
-        Self { flusher, queue }
+        Self { flusher: Arc::clone(flusher), queue }
     }
 
     /// The rows of these keys as the database has them.

@@ -21,15 +21,11 @@ use std::{
 };
 
 use sqlx::MySqlPool;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 use workers::fold::{Emit, Role};
 
 pub use group::Group;
 pub use held::Held;
-pub use lookups::Lookups;
 
 use crate::{
     config,
@@ -71,10 +67,8 @@ pub struct Context {
     pub pool: MySqlPool,
     /// Its ledger and its statements.
     pub flusher: Arc<Flusher>,
-    /// The way of its flushes into MySQL.
+    /// The way of its look-ups and flushes into MySQL.
     pub group: Group,
-    /// The way of its look-ups.
-    pub lookups: Lookups,
     /// Schemas by id.
     pub registry: Arc<Registry>,
     /// Derived events.
@@ -83,8 +77,6 @@ pub struct Context {
     pub caches: Caches,
     /// Topic ids.
     pub admin: Admin,
-    /// Flushes at once: more than the database has cores only adds latency.
-    pub slots: Arc<Semaphore>,
     /// The lanes claimed here.
     pub held: Held,
     /// What is set.

@@ -158,7 +158,7 @@ impl<'l> Work<'l> {
     async fn take_slot(&mut self) -> Result<(), End> {
         if !matches!(self.seat, Some(Seat::Slot { .. })) {
             self.seat = None;
-            let (slots, since) = (Arc::clone(&self.context.slots), Instant::now());
+            let (slots, since) = (Arc::clone(&self.context.group.slots), Instant::now());
             // It is never closed.
             self.seat = self.lane.unless_ordered(slots.acquire_owned()).await?.ok().map(|permit| Seat::Slot { _permit: permit });
             self.waited += since.elapsed();

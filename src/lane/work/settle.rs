@@ -125,7 +125,7 @@ impl Work<'_> {
     async fn load(&mut self, missing: Vec<Missing>) -> Result<Vec<(Missing, Option<Values>)>, End> {
         let mut retry = Retry::default();
         loop {
-            match self.context.lookups.load(missing.clone()).await {
+            match self.context.group.lookups.load(missing.clone()).await {
                 Ok(rows) => return Ok(rows),
                 Err(Fault::Transient(line)) => self.blocked(&line, &mut retry).await?,
                 Err(fault) => return Err(fault.into()),

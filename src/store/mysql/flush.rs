@@ -62,6 +62,9 @@ impl Cause {
     }
 }
 
+/// Rows by their table's place.
+type Rows = BTreeMap<usize, Vec<Values>>;
+
 /// What one batch of a lane writes.
 #[derive(Debug)]
 pub struct Flush {
@@ -170,7 +173,7 @@ impl Flusher {
             let Some((table, texts)) = self.table(place) else { continue };
             written += send(connection, &texts.delete, (table, table.key_columns()), &keys).await?;
         }
-        let sorts: [fn(&Changes) -> &BTreeMap<usize, Vec<Values>>; 4] = [|it| &it.puts, |it| &it.appends, |it| &it.queued, |it| &it.adds];
+        let sorts: [fn(&Changes) -> &Rows; 4] = [|it| &it.puts, |it| &it.appends, |it| &it.queued, |it| &it.adds];
         for of in sorts {
             for (place, rows) in by_table(flushes, of) {
                 let Some((table, texts)) = self.table(place) else { continue };
