@@ -183,5 +183,7 @@ fn tell_own(before: &Scrape, after: &Scrape, figures: &mut Figures) {
     }
     let flushes = between.sum("fleet_batch_records_count", "");
     figures.add("records a flush", "", between.sum("fleet_batch_records_sum", "") / flushes.max(1.0));
+    let transactions = between.sum("fleet_flush_lanes_count", "");
+    figures.add("lanes a transaction", "", between.sum("fleet_flush_lanes_sum", "") / transactions.max(1.0));
     tell_steps(&between, figures);
 }

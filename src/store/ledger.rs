@@ -86,7 +86,11 @@ impl Ledger {
         let name = quote(role.ledger);
         let lock = |lanes| {
             let partitions = vec!["?"; lanes].join(", ");
-            format!("SELECT partition_id, token, next_offset FROM {name} WHERE shard = 0 AND partition_id IN ({partitions}) FOR UPDATE")
+            // Never by a scan of the table, which would wait for lanes of others.
+            format!(
+                "SELECT partition_id, token, next_offset FROM {name} FORCE INDEX (PRIMARY) \
+                 WHERE shard = 0 AND partition_id IN ({partitions}) FOR UPDATE"
+            )
         };
         let write = |lanes| {
             let rows = vec!["(?, 0, ?, ?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3))"; lanes].join(", ");

@@ -226,11 +226,11 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(cuts, [1000, 250, 120, 64, 3]);
+        assert_eq!(cuts, [1000, 250, 180, 6, 1]);
         let looked_up = [1, 9, 250, 251, 5_000].map(|it| statements.read.at_least(it).unwrap().0);
         assert_eq!(looked_up, [1, 12, 250, 250, 250]);
-        let filled = [1, 13, 105, 104, 250, 1_001].map(|it| statements.write.filled(it).unwrap().0);
-        assert_eq!(filled, [1, 16, 120, 64, 250, 1_000], "few places too many, or none");
+        let filled = [1, 13, 100, 99, 250, 1_001].map(|it| statements.write.filled(it).unwrap().0);
+        assert_eq!(filled, [1, 16, 120, 90, 250, 1_000], "few places too many, or none");
         assert!(statements.write.filled(0).is_none());
     }
 
