@@ -120,12 +120,29 @@ impl Transactions {
         self.metrics.flush_lanes.observe(flushes.len() as f64);
         Ok(took)
     }
+
+    /// Performs one of several lanes, and tells each what became of its flush.
+    async fn answer(&self, aboard: Vec<Waiting>) {
+        let flushes: Vec<&Flush> = aboard.iter().map(|it| &it.flush).collect();
+        let mut outcome = self.perform(&flushes).await;
+        let company = aboard.len() > 1;
+        for Waiting { flush, reply } in aboard {
+            let answer = match &outcome {
+                Ok(took) => Ok(*took),
+                Err(Failure::Unknown) => Err(Failure::Unknown),
+                Err(_) if company => Err(Failure::Apart),
+                Err(_) => std::mem::replace(&mut outcome, Err(Failure::Apart)),
+            };
+            // A lane that is gone learns it from the ledger.
+            let _ = reply.send((flush, answer));
+        }
+    }
 }
 
 /// When transactions of several lanes begin, and who is still on the way.
 pub(super) struct Timetable {
     next: Mutex<Instant>,
-    /// How long a transaction takes, its wait for its turn included: of the last ones, newer ones count more.
+    /// How long a transaction takes, from when its first lane waits: of the last ones, newer ones count more.
     took: Mutex<Duration>,
     coming: AtomicUsize,
     /// Whether those who come now are no longer waited for.
@@ -166,11 +183,12 @@ impl Timetable {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One begins now: the next begins a while later. A database that is slow is asked less often, for more at once.
+    /// One begins now: the next begins a while later, when this one is half done. A database that is slow is asked less often, for more at
+    /// once.
     fn departs(&self) {
         self.boarding.store(false, Ordering::SeqCst);
         let took = *self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        let apart = took.clamp(self.least, self.most);
+        let apart = (took / 2).clamp(self.least, self.most);
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + apart;
     }
 
@@ -198,7 +216,7 @@ impl Drop for Coming {
     }
 }
 
-/// The task that performs transactions of several lanes, one after the other.
+/// The task that lets transactions of several lanes begin.
 struct Departures {
     transactions: Transactions,
     gates: [Arc<Semaphore>; 2],
@@ -209,8 +227,18 @@ struct Departures {
 impl Departures {
     async fn run(mut self) {
         while let Some(first) = self.waiting.recv().await {
+            let begun = Instant::now();
+            let [slots, turns] = self.gates.each_ref().map(Arc::clone);
+            // They are never closed.
+            let open = (slots.acquire_owned().await, turns.acquire_owned().await);
             let aboard = self.board(first).await;
-            self.depart(aboard).await;
+            self.timetable.departs();
+            let (transactions, timetable) = (self.transactions.clone(), Arc::clone(&self.timetable));
+            tokio::spawn(async move {
+                transactions.answer(aboard).await;
+                timetable.arrives(begun.elapsed());
+                drop(open);
+            });
         }
     }
 
@@ -236,28 +264,6 @@ impl Departures {
                 () = self.timetable.arrived.notified() => {}
                 () = sleep_until(closes) => return aboard,
             }
-        }
-    }
-
-    async fn depart(&self, aboard: Vec<Waiting>) {
-        self.timetable.departs();
-        let begun = Instant::now();
-        let [slots, turns] = &self.gates;
-        // They are never closed.
-        let _open = (slots.acquire().await, turns.acquire().await);
-        let flushes: Vec<&Flush> = aboard.iter().map(|it| &it.flush).collect();
-        let mut outcome = self.transactions.perform(&flushes).await;
-        self.timetable.arrives(begun.elapsed());
-        let company = aboard.len() > 1;
-        for Waiting { flush, reply } in aboard {
-            let answer = match &outcome {
-                Ok(took) => Ok(*took),
-                Err(Failure::Unknown) => Err(Failure::Unknown),
-                Err(_) if company => Err(Failure::Apart),
-                Err(_) => std::mem::replace(&mut outcome, Err(Failure::Apart)),
-            };
-            // A lane that is gone learns it from the ledger.
-            let _ = reply.send((flush, answer));
         }
     }
 }
@@ -339,7 +345,7 @@ mod tests {
             timetable.next() - Instant::now()
         };
         assert_eq!(apart(), Duration::from_millis(25));
-        (0..40).for_each(|_| timetable.arrives(Duration::from_millis(30)));
+        (0..40).for_each(|_| timetable.arrives(Duration::from_millis(60)));
         assert!((Duration::from_millis(28)..=Duration::from_millis(30)).contains(&apart()));
         timetable.arrives(Duration::from_secs(30));
         assert_eq!(apart(), Duration::from_millis(250), "never so far that freshness is lost");

@@ -19,6 +19,8 @@ use crate::{
 
 /// Records of one batch at most.
 const MOST_RECORDS: usize = 2_000;
+/// Records of a batch that makes a flush worth a transaction of its own.
+const MANY: usize = 256;
 /// Bytes of one batch at most, a record larger than that alone excepted.
 const MOST_BYTES: usize = 4 << 20;
 /// Unknown schema ids that are asked for ahead of their records.
@@ -106,6 +108,11 @@ impl Intake {
     /// Whether a batch's worth waits.
     pub fn is_enough(&self) -> bool {
         self.carry.len() >= MOST_RECORDS
+    }
+
+    /// Whether the lane is behind: so much waits that it need not share a transaction.
+    pub fn is_behind(&self) -> bool {
+        self.carry.len() >= MANY
     }
 
     /// The end of the partition, when all before it is taken and nothing waits.

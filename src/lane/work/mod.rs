@@ -138,11 +138,12 @@ impl<'l> Work<'l> {
                 continue;
             }
             self.look_after_rest().await?;
-            if self.intake.is_enough() {
-                self.take_slot().await?;
-            }
             let context = Arc::clone(&self.context);
             self.intake.drain().map_err(|it| self.obstacle_end(it))?;
+            if self.intake.is_behind() {
+                self.take_slot().await?;
+                self.intake.drain().map_err(|it| self.obstacle_end(it))?;
+            }
             let decoding = Instant::now();
             match self.intake.batch(&context.registry).await {
                 Ok(batch) => {
