@@ -62,8 +62,7 @@ pub struct Worker {
 pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut stop: watch::Receiver<bool>) -> Result<(), Fault> {
     let (sender, mut rebalances) = mpsc::unbounded_channel();
     let context = Arc::new(context);
-    let freshness = Duration::from_millis(context.role.topic.freshness_ms.into());
-    let times = (context.settings.session_timeout, freshness);
+    let times = (context.settings.session_timeout, context.role.topic.freshness());
     let (owner, consumer) = Consumer::join(&config.kafka(), &config.group(context.role), &context.topic, times, sender)?;
     let ended = Arc::new(AtomicBool::new(false));
     let thread = start_owner(owner, Arc::clone(&ended), &health, context.role.name)?;

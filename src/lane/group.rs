@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -56,8 +56,7 @@ impl Group {
     /// The group of a role's lanes in this process: so many transactions at once, of which those of several lanes wait for their turn among
     /// those of all roles.
     pub fn start(flusher: &Arc<Flusher>, (connections, turns): (u32, &Arc<Semaphore>), metrics: &RoleMetrics) -> Self {
-        let freshness = Duration::from_millis(flusher.role.topic.freshness_ms.into());
-        let timetable = Arc::new(Timetable::new(freshness));
+        let timetable = Arc::new(Timetable::new(flusher.role.topic.freshness()));
         let transactions = Transactions { flusher: Arc::clone(flusher), metrics: metrics.clone() };
         let slots = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1)));
         let gates = [Arc::clone(&slots), Arc::clone(turns)];
@@ -69,7 +68,7 @@ impl Group {
 
     /// When the next transaction of several lanes begins, at the earliest.
     pub fn departs(&self) -> Instant {
-        self.timetable.next()
+        self.timetable.times().next
     }
 
     /// Announces a flush: until it is dropped, the next departure waits a little. `None` when one is boarding already: it takes who is
@@ -139,11 +138,16 @@ impl Transactions {
     }
 }
 
+struct Times {
+    /// When the next begins.
+    next: Instant,
+    /// How long one takes, from when its first lane waits: of the last ones, newer ones count more.
+    took: Duration,
+}
+
 /// When transactions of several lanes begin, and who is still on the way.
 pub(super) struct Timetable {
-    next: Mutex<Instant>,
-    /// How long a transaction takes, from when its first lane waits: of the last ones, newer ones count more.
-    took: Mutex<Duration>,
+    times: Mutex<Times>,
     coming: AtomicUsize,
     /// Whether those who come now are no longer waited for.
     boarding: AtomicBool,
@@ -158,8 +162,7 @@ pub(super) struct Timetable {
 impl Timetable {
     fn new(freshness: Duration) -> Self {
         Self {
-            next: Mutex::new(Instant::now()),
-            took: Mutex::default(),
+            times: Mutex::new(Times { next: Instant::now(), took: Duration::ZERO }),
             coming: AtomicUsize::new(0),
             boarding: AtomicBool::new(false),
             arrived: Notify::new(),
@@ -179,22 +182,21 @@ impl Timetable {
         self.fewer.notified().await;
     }
 
-    fn next(&self) -> Instant {
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One begins now: the next begins a while later, when this one is half done. A database that is slow is asked less often, for more at
     /// once.
     fn departs(&self) {
         self.boarding.store(false, Ordering::SeqCst);
-        let took = *self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        let apart = (took / 2).clamp(self.least, self.most);
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + apart;
+        let mut times = self.times();
+        times.next = Instant::now() + (times.took / 2).clamp(self.least, self.most);
     }
 
     fn arrives(&self, after: Duration) {
-        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
-        *took = (*took * 3 + after) / 4;
+        let mut times = self.times();
+        times.took = (times.took * 3 + after) / 4;
     }
 }
 
@@ -342,7 +344,7 @@ mod tests {
         let timetable = Timetable::new(Duration::from_secs(1));
         let apart = || {
             timetable.departs();
-            timetable.next() - Instant::now()
+            timetable.times().next - Instant::now()
         };
         assert_eq!(apart(), Duration::from_millis(25));
         (0..40).for_each(|_| timetable.arrives(Duration::from_millis(60)));

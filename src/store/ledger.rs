@@ -233,9 +233,9 @@ impl Ledger {
 
     /// Locks the rows of lanes; whether each is as its owner left it.
     async fn lock_owned(&self, connection: &mut MySqlConnection, lanes: &[&Advance]) -> Result<bool, sqlx::Error> {
-        let Some((text, lanes_said)) = said(&self.steps.lock, lanes) else { return Ok(true) };
+        let Some((text, repeated, _)) = self.steps.lock.repeating(lanes) else { return Ok(true) };
         let mut query = sqlx::query(text);
-        for lane in lanes_said {
+        for lane in repeated {
             query = query.bind(lane.partition);
         }
         let mut stored = HashMap::with_capacity(lanes.len());
@@ -252,7 +252,7 @@ impl Ledger {
 
     /// Moves lanes on whose rows are locked, and as their owners left them.
     async fn write_steps(&self, connection: &mut MySqlConnection, lanes: &[&Advance]) -> Result<(), sqlx::Error> {
-        let Some((text, lanes)) = said(&self.steps.write, lanes) else { return Ok(()) };
+        let Some((text, lanes, _)) = self.steps.write.repeating(lanes) else { return Ok(()) };
         let mut query = sqlx::query(text);
         for lane in lanes {
             query = query
@@ -268,13 +268,6 @@ impl Ledger {
         query.execute(connection).await?;
         Ok(())
     }
-}
-
-/// The statement for so many lanes, and the lanes to bind: where it has more places the last is said again.
-fn said<'a>(shape: &'a Shape, lanes: &'a [&'a Advance]) -> Option<(&'a str, impl Iterator<Item = &'a Advance>)> {
-    let (places, text) = shape.at_least(lanes.len())?;
-    let last = lanes.last()?;
-    Some((text, lanes.iter().chain(std::iter::repeat(last)).take(places).copied()))
 }
 
 /// One step of a lane's ledger row.

@@ -10,7 +10,6 @@ use crate::support::{
     log::Message,
     oracle::{Oracle, letters},
     results, soon,
-    wait::when,
 };
 
 /// The user whose partition gets the poison.
@@ -188,10 +187,7 @@ fn a_producer_with_another_partitioner_opens_the_breaker_and_loses_nothing() {
     let wrong = oracle.letters.values().filter(|it| it.reason.starts_with("wrong-partition")).count();
     assert!(wrong > 1_000, "only {wrong} are in a wrong partition");
     oracle.assert(&world);
-    soon("every lane to work again", || {
-        let lanes = worker.lanes()?;
-        when(lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing"), || format!("{lanes:?}"))
-    });
+    soon("every lane to work again", || worker.lanes_at_work());
 }
 
 fn crude(key: &[u8]) -> i32 {

@@ -1,6 +1,6 @@
 //! Lanes that write in one transaction: what befalls one of them is its own affair.
 
-use crate::support::{Seed, Worker, World, events, oracle::Oracle, results, soon, wait::when};
+use crate::support::{Seed, Worker, World, events, oracle::Oracle, results, soon};
 
 /// Transactions so far, and the flushes of lanes that they were made of.
 fn transactions(worker: &Worker) -> (f64, f64) {
@@ -59,8 +59,5 @@ fn a_row_that_the_database_refuses_is_one_letter_of_one_lane() {
         "{letters:?}"
     );
     world.verify(results());
-    soon("every lane to go on", || {
-        let lanes = worker.lanes()?;
-        when(lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing"), || format!("{lanes:?}"))
-    });
+    soon("every lane to go on", || worker.lanes_at_work());
 }

@@ -60,9 +60,8 @@ fn freeze_at(test: &str, point: &str) {
 /// Waits until a worker has its share of the lanes, and they work.
 fn await_share(worker: &Worker) {
     soon("a worker to have its share of the lanes", || {
-        let lanes = worker.lanes()?;
-        let working = lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing");
-        when(!lanes.is_empty() && working && lanes.len() < 10, || format!("its lanes are {lanes:?}"))
+        let lanes = worker.lanes_at_work()?;
+        when(!lanes.is_empty() && lanes.len() < 10, || format!("its lanes are {lanes:?}"))
     });
 }
 

@@ -138,6 +138,13 @@ impl Worker {
         state["lanes"].as_array().cloned().ok_or_else(|| format!("/state: {state}"))
     }
 
+    /// The lanes, once every one of them works.
+    pub fn lanes_at_work(&self) -> Result<Vec<Json>, String> {
+        let lanes = self.lanes()?;
+        let working = lanes.iter().all(|it| it["state"] == "idle" || it["state"] == "flowing");
+        if working { Ok(lanes) } else { Err(format!("its lanes are {lanes:?}")) }
+    }
+
     /// The partitions that it has lanes for.
     pub fn partitions(&self) -> Result<Vec<i64>, String> {
         Ok(self.lanes()?.iter().filter_map(|it| it["partition"].as_i64()).collect())

@@ -2,7 +2,7 @@
 //!
 //! Names, keys, partitions and schemas only; nothing here talks to a broker or a registry.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use serde_avro_fast::Schema;
 
@@ -50,6 +50,11 @@ impl Parsed {
 }
 
 impl Topic {
+    /// [`Topic::freshness_ms`] as a duration.
+    pub fn freshness(&self) -> Duration {
+        Duration::from_millis(self.freshness_ms.into())
+    }
+
     /// The subject of the schema registry (TopicNameStrategy).
     pub fn subject(&self) -> String {
         format!("{}-value", self.name)

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 use workers::fold::Changes;
 
 use super::{
-    Advance, Arc, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store,
-    TRANSIENT, Work,
+    Advance, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store, TRANSIENT,
+    Took, Work,
 };
 
 impl Work<'_> {
@@ -15,26 +15,15 @@ impl Work<'_> {
     /// batch.
     pub(super) async fn flush(&mut self, mut flush: Flush) -> Result<(Flush, Option<Failure>), End> {
         self.flushed_at = Instant::now();
-        let context = Arc::clone(&self.context);
         let mut retry = Retry::default();
-        let mut alone = matches!(self.seat, Some(Seat::Slot { .. })) || !context.group.takes(&flush);
+        if !self.context.group.takes(&flush) {
+            self.take_slot().await?;
+        }
         loop {
-            let since = Instant::now();
-            let outcome = if alone {
-                self.take_slot().await?;
-                context.group.alone(&flush).await
-            } else {
-                let coming = match self.seat.take() {
-                    Some(Seat::Coming(coming)) => Some(coming),
-                    _ => None,
-                };
-                let (back, outcome) = context.group.together(flush, coming).await?;
-                flush = back;
-                outcome
-            };
+            let (back, outcome) = self.try_flush(flush).await?;
+            flush = back;
             match outcome {
-                Ok(took) => {
-                    self.waited += since.elapsed().saturating_sub(took.fence + took.rows + took.commit);
+                Ok(_) => {
                     self.committed(&flush.advance);
                     return Ok((flush, None));
                 }
@@ -50,8 +39,27 @@ impl Work<'_> {
                 Err(Failure::Fault(fault)) => return Err(fault.into()),
                 Err(failure) => return Ok((flush, Some(failure))),
             }
-            alone = true;
+            // Whatever it was, it is tried again alone.
+            self.take_slot().await?;
         }
+    }
+
+    /// Flushes once: a lane that holds a slot in a transaction of its own, else with others.
+    async fn try_flush(&mut self, flush: Flush) -> Result<(Flush, Result<Took, Failure>), End> {
+        let (group, since) = (&self.context.group, Instant::now());
+        let (flush, outcome) = match self.seat.take() {
+            slot @ Some(Seat::Slot { .. }) => {
+                let outcome = group.alone(&flush).await;
+                self.seat = slot;
+                (flush, outcome)
+            }
+            Some(Seat::Coming(coming)) => group.together(flush, Some(coming)).await?,
+            None => group.together(flush, None).await?,
+        };
+        if let Ok(took) = &outcome {
+            self.waited += since.elapsed().saturating_sub(took.fence + took.rows + took.commit);
+        }
+        Ok((flush, outcome))
     }
 
     /// Whether a COMMIT whose answer was lost happened.

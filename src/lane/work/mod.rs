@@ -35,7 +35,7 @@ use crate::{
         ledger::{Advance, Owner, Token},
         mysql::{
             Failure,
-            flush::{Cause, Flush, Letter},
+            flush::{Cause, Flush, Letter, Took},
         },
     },
 };

@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -86,12 +85,12 @@ impl Flush {
 }
 
 /// What all flushes of a role share.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Flusher {
     /// The role.
     pub role: &'static Role,
     /// Its statements, by table.
-    pub statements: Arc<[Statements]>,
+    pub statements: Vec<Statements>,
     /// Its ledger.
     pub ledger: Ledger,
     /// The topic's name on the cluster.
@@ -100,19 +99,15 @@ pub struct Flusher {
     pub pool: MySqlPool,
 }
 
-/// How long the steps of a flush took, and what it wrote.
+/// How long the steps of a transaction took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Took {
-    /// Until there was a connection.
-    pub wait: Duration,
     /// BEGIN and the ledger's compare-and-set.
     pub fence: Duration,
     /// The rows.
     pub rows: Duration,
     /// COMMIT.
     pub commit: Duration,
-    /// Rows sent.
-    pub written: u64,
 }
 
 /// Inserts a letter; the same record lettered again is one letter.
@@ -123,8 +118,7 @@ const LETTER: &str = "INSERT INTO letters (role, topic, partition_id, record_off
 impl Flusher {
     /// The flusher of a role.
     pub fn new(role: &'static Role, topic: &str, pool: &MySqlPool) -> Self {
-        let statements = Statements::of_role(role).into();
-        Self { role, statements, ledger: Ledger::of(role), topic: topic.to_owned(), pool: pool.clone() }
+        Self { role, statements: Statements::of_role(role), ledger: Ledger::of(role), topic: topic.to_owned(), pool: pool.clone() }
     }
 
     /// Performs flushes of different lanes in one transaction: all of them, or none.
@@ -132,11 +126,9 @@ impl Flusher {
     /// # Errors
     /// [`Failure`], of any of them: nothing landed, except where that says it is unknown.
     pub async fn commit(&self, flushes: &[&Flush]) -> Result<Took, Failure> {
-        let started = Instant::now();
         let mut connection = acquire(&self.pool).await?;
-        let wait = started.elapsed();
         let outcome = timeout(DEADLINE, self.transaction(&mut connection, flushes)).await;
-        let Ok(outcome) = outcome.map(|it| it.map(|took| Took { wait, ..took })) else {
+        let Ok(outcome) = outcome else {
             discard(connection);
             return Err(Failure::Unknown);
         };
@@ -160,33 +152,31 @@ impl Flusher {
         }
         took.fence = started.elapsed();
         crate::failpoint!("in-transaction");
-        took.written = self.write(connection, flushes).await?;
+        self.write(connection, flushes).await?;
         took.rows = started.elapsed() - took.fence;
         connection.execute("COMMIT").await.map_err(|error| commit_failure(&error))?;
         took.commit = started.elapsed() - took.fence - took.rows;
         Ok(took)
     }
 
-    async fn write(&self, connection: &mut MySqlConnection, flushes: &[&Flush]) -> Result<u64, Failure> {
-        let mut written = 0;
+    async fn write(&self, connection: &mut MySqlConnection, flushes: &[&Flush]) -> Result<(), Failure> {
         for (place, keys) in by_table(flushes, |it| &it.deletes) {
             let Some((table, texts)) = self.table(place) else { continue };
-            written += send(connection, &texts.delete, (table, table.key_columns()), &keys).await?;
+            send(connection, &texts.delete, (table, table.key_columns()), &keys).await?;
         }
         let sorts: [fn(&Changes) -> &Rows; 4] = [|it| &it.puts, |it| &it.appends, |it| &it.queued, |it| &it.adds];
         for of in sorts {
             for (place, rows) in by_table(flushes, of) {
                 let Some((table, texts)) = self.table(place) else { continue };
-                written += send(connection, &texts.write, (table, table.columns), &rows).await?;
+                send(connection, &texts.write, (table, table.columns), &rows).await?;
             }
         }
         for flush in flushes {
             for letter in &flush.letters {
                 self.write_letter(connection, flush.advance.partition, letter).await?;
-                written += 1;
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     fn table(&self, place: usize) -> Option<(&'static Table, &Statements)> {
@@ -246,11 +236,11 @@ impl<R: AsValues> AsValues for &R {
     }
 }
 
-/// Writes rows of a table by its sort, in statements of the few fixed sizes; how many.
+/// Writes rows of a table by its sort, in statements of the few fixed sizes.
 ///
 /// # Errors
 /// [`Failure`], as the database says.
-pub async fn write_rows(connection: &mut MySqlConnection, statements: &Statements, table: &Table, rows: &[Values]) -> Result<u64, Failure> {
+pub async fn write_rows(connection: &mut MySqlConnection, statements: &Statements, table: &Table, rows: &[Values]) -> Result<(), Failure> {
     send(connection, &statements.write, (table, table.columns), rows).await
 }
 
@@ -260,12 +250,12 @@ async fn send<R: AsValues>(
     shape: &Shape,
     (table, columns): (&Table, &[Column]),
     rows: &[R],
-) -> Result<u64, Failure> {
+) -> Result<(), Failure> {
     let mut rest = rows;
     loop {
         let fitting = fitting(rest);
         let next = if table.sort == Sort::History { shape.at_most(fitting) } else { shape.filled(fitting) };
-        let Some((size, text)) = next else { return Ok(rows.len() as u64) };
+        let Some((size, text)) = next else { return Ok(()) };
         let (now, later) = rest.split_at(size.min(fitting));
         rest = later;
         let said_again = if size > now.len() { said_again(table, now) } else { Vec::new() };

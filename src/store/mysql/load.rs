@@ -50,13 +50,12 @@ pub async fn load_tables(
         };
         let mut found: HashMap<Key, Values> = HashMap::with_capacity(keys.len());
         let mut rest = keys.as_slice();
-        while let (Some(last), Some((size, text))) = (rest.last(), texts.read.at_least(rest.len())) {
-            let (now, later) = rest.split_at(size.min(rest.len()));
+        // To ask for one key again is cheaper than another statement.
+        while let Some((text, now, later)) = texts.read.repeating(rest) {
             rest = later;
             let mut arguments = MySqlArguments::default();
-            arguments.reserve(size * declared.key, now.iter().flatten().map(values::room).sum());
-            // To ask for one key again is cheaper than another statement.
-            for key in now.iter().chain(std::iter::repeat_n(last, size - now.len())) {
+            arguments.reserve(now.clone().count() * declared.key, now.clone().flatten().map(values::room).sum());
+            for key in now {
                 for (column, value) in declared.key_columns().iter().zip(key.iter()) {
                     values::bind(&mut arguments, column, value)?;
                 }

@@ -2,7 +2,7 @@
 //!
 //! Fixed shapes are what MySQL's prepared statements are fast with: a text for each of a few row counts, no other.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter::repeat_n};
 
 use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
@@ -43,6 +43,13 @@ impl Shape {
     pub fn at_least(&self, rows: usize) -> Option<(usize, &str)> {
         let enough = self.0.range(rows..).next().or_else(|| self.0.last_key_value());
         enough.map(|(size, text)| (*size, text.as_str()))
+    }
+
+    /// The statement to send next of these where the last may be said again: its text, what to bind, and what is left for another.
+    pub fn repeating<'a, T>(&'a self, rows: &'a [T]) -> Option<(&'a str, impl Iterator<Item = &'a T> + Clone, &'a [T])> {
+        let (size, text) = self.at_least(rows.len())?;
+        let (now, later) = rows.split_at(size.min(rows.len()));
+        Some((text, now.iter().chain(repeat_n(now.last()?, size - now.len())), later))
     }
 }
 
