@@ -200,6 +200,8 @@ async fn entries_are_written_again_from_their_rows() {
     let board: Key = [Value::Text("day".into()), Value::Long(TUESDAY.0), Value::Long(users[0])].into();
     let absent = (5_000..).find(|it| lane(*it) == 2).unwrap();
     keys.extend([(1, board), (0, user_key(absent)), (9, user_key(1))]);
+    // What several flushes left is named by each of them.
+    keys.extend(keys.clone());
     caches.write_from_rows(2, &keys).await.unwrap();
     let shown = |user: i64| server.ask::<String>(&["GET", &format!("user:{user}:recent")]);
     for user in [users[0], users[users.len() - 1]] {

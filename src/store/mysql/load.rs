@@ -33,7 +33,8 @@ pub async fn load(flusher: &Flusher, missing: Vec<Missing>) -> Result<Vec<(Missi
     }
 }
 
-/// The same on one connection, and in the transaction that is open on it: keys by their table's place.
+/// The same on one connection, and in the transaction that is open on it: keys by their table's place. A key that is named twice is
+/// answered once.
 ///
 /// # Errors
 /// As [`load`].
@@ -44,7 +45,9 @@ pub async fn load_tables(
     by_table: BTreeMap<usize, Vec<Key>>,
 ) -> Result<Vec<(Missing, Option<Values>)>, Fault> {
     let mut loaded = Vec::new();
-    for (table, keys) in by_table {
+    for (table, mut keys) in by_table {
+        keys.sort_unstable();
+        keys.dedup();
         let (Some(declared), Some(texts)) = (role.tables.get(table), statements.get(table)) else {
             return Err(Fault::fatal(format!("{} has no table at place {table}", role.name)));
         };
