@@ -21,6 +21,9 @@ use crate::{
 /// Rates that a single process must hold, where that is less than the role's.
 const OF_A_PROCESS: [(&str, u32); 1] = [("keystroke-analytics", 300)];
 
+/// How often a stream that others fill looks whether it is to go on.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Events a second that one process of a role must hold.
 pub fn rate_of_a_process(role: &Role) -> u32 {
     OF_A_PROCESS.iter().find(|it| it.0 == role.name).map_or(role.topic.rate, |it| it.1)
@@ -29,7 +32,7 @@ pub fn rate_of_a_process(role: &Role) -> u32 {
 /// How fast, for how long at most, and of what.
 #[derive(Clone, Copy)]
 pub struct Steady {
-    /// Events a second.
+    /// Events a second, those among them that others send to the topic.
     pub rate: f64,
     /// Seconds until there are no more.
     pub seconds: f64,
@@ -39,9 +42,16 @@ pub struct Steady {
     pub seed: u64,
 }
 
+/// Events since a stream began: its own, and those that others sent to its topic.
+#[derive(Default)]
+struct Counts {
+    sent: AtomicU64,
+    others: AtomicU64,
+}
+
 /// A stream under way.
 pub struct Load {
-    sent: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     producing: JoinHandle<Result<(), Fault>>,
 }
 
@@ -55,15 +65,21 @@ impl Load {
         let (events, span_ms) = ((rate * seconds).ceil() as u64, (seconds * 1000.0) as i64);
         let plan = Plan { users, events, seed, start: events::now(), span_ms };
         let bulk = Bulk::open(&stage.config, &stage.registry, stage.role.topic).await?;
-        let (stream, stop, sent) = (events::of(stage.role, plan)?, Arc::clone(stop), Arc::new(AtomicU64::new(0)));
-        let count = Arc::clone(&sent);
-        let producing = tokio::task::spawn_blocking(move || send(&bulk, stream, rate, (&stop, &count)));
-        Ok(Self { sent, producing })
+        let stream = events::of(stage.role, plan)?;
+        let load = Arc::new(Counts::default());
+        let (counts, stop) = (Arc::clone(&load), Arc::clone(stop));
+        let producing = tokio::task::spawn_blocking(move || send(&bulk, stream, rate, (&stop, &counts)));
+        Ok(Self { counts: load, producing })
+    }
+
+    /// Takes note of how many events others have sent to the topic since it began: so many fewer are sent.
+    pub fn others(&self, sent: u64) {
+        self.counts.others.store(sent, Ordering::Relaxed);
     }
 
     /// Events sent so far.
     pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.counts.sent.load(Ordering::Relaxed)
     }
 
     /// Waits until all that was sent is acknowledged.
@@ -75,16 +91,21 @@ impl Load {
     }
 }
 
-fn send(bulk: &Bulk, stream: Stream, rate: f64, (stop, sent): (&AtomicBool, &AtomicU64)) -> Result<(), Fault> {
+fn send(bulk: &Bulk, stream: Stream, rate: f64, (stop, counts): (&AtomicBool, &Counts)) -> Result<(), Fault> {
     let started = Instant::now();
-    for (number, event) in stream.enumerate() {
+    for event in stream {
+        let due = || {
+            let before = counts.sent.load(Ordering::Relaxed) + counts.others.load(Ordering::Relaxed);
+            started + Duration::from_secs_f64(before as f64 / rate)
+        };
+        while !stop.load(Ordering::Relaxed) && Instant::now() < due() {
+            thread::sleep(due().saturating_duration_since(Instant::now()).min(LOOK));
+        }
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let due = started + Duration::from_secs_f64(number as f64 / rate);
-        thread::sleep(due.saturating_duration_since(Instant::now()));
         events::send(bulk, &event)?;
-        sent.fetch_add(1, Ordering::Relaxed);
+        counts.sent.fetch_add(1, Ordering::Relaxed);
     }
     bulk.finish()
 }

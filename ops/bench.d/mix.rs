@@ -1,13 +1,15 @@
 //! All roles in one process: the largest common share of all their rates at which each of them holds its freshness.
 //!
-//! Every share is tried with events that the process has not seen, made by this program on the same machine.
+//! A role's rate is that of its topic: what other roles derive counts, and this program makes up the rest. Before the first share is tried
+//! the users have a history, so that what is unlocked but once is behind most of them. Every share is tried with events that the process
+//! has not seen.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fleet::{commands::Outcome, config::Config, fault::Fault};
@@ -17,6 +19,7 @@ use workers::{ROLES, fold::Role};
 use crate::{
     clock::Watch,
     drain::role_flag,
+    events::{self, Amount},
     figures::Figures,
     latency::{AGE, wait_for_lanes},
     load::{self, Load, Steady},
@@ -26,10 +29,17 @@ use crate::{
     worker::Worker,
 };
 
+/// How often derived events are counted.
+const COUNT: Duration = Duration::from_millis(500);
 /// What is left out at the beginning of a trial.
 const WARM: Duration = Duration::from_secs(3);
 /// Shares that are tried differ by at least so much.
 const FINEST: f64 = 0.03;
+/// Events applied, and events derived, as the worker counts them.
+const APPLIED: &str = "fleet_events_applied_total";
+const DERIVED: &str = "fleet_derived_events_total";
+/// The role that all others follow.
+const HISTORY: &str = "test-results";
 /// The goal for all roles on two cores.
 const GOAL: f64 = 0.25;
 
@@ -45,6 +55,9 @@ pub struct Args {
     /// Of how many users
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(20_000..))]
     users: u64,
+    /// Test results that the users have had in the week before
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    history: u64,
     /// What chance begins with
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -53,7 +66,7 @@ pub struct Args {
 /// One share as it went.
 struct Trial {
     share: f64,
-    /// By role: events sent a second, and p99 of their age when visible, in seconds.
+    /// By role: events applied a second, and p99 of their age when visible, in seconds.
     roles: Vec<(&'static Role, f64, f64)>,
     /// CPU in cores: the worker's, and by name that of servers and of everything else.
     cpu: Vec<(String, f64)>,
@@ -79,6 +92,7 @@ pub async fn run(config: &Config, args: &Args) -> Result<Outcome, Fault> {
     for stage in &mix.stages {
         wait_for_lanes(stage).await?;
     }
+    mix.make_history().await?;
     let (best, least) = mix.search().await?;
     mix.worker.stop().await?;
     let mut figures = Figures::default();
@@ -130,10 +144,21 @@ impl Mix<'_> {
         }
     }
 
+    /// Test results of last week, and what follows from them.
+    async fn make_history(&mut self) -> Result<(), Fault> {
+        let Some(stage) = self.stages.iter().find(|it| it.role.name == HISTORY) else { return Ok(()) };
+        let Args { users, seed, history, .. } = *self.args;
+        if history > 0 {
+            events::produce(stage, Amount { events: history, users, seed }.of_last_week()).await?;
+            self.await_end().await?;
+        }
+        Ok(())
+    }
+
     async fn run_trial(&mut self, share: f64) -> Result<Trial, Fault> {
         self.trials += 1;
         let stop = Arc::new(AtomicBool::new(false));
-        let mut loads = Vec::new();
+        let (mut loads, start) = (Vec::new(), self.worker.scrape().await);
         for stage in &self.stages {
             // Another seed each time: the same events again would be duplicates.
             let seed = self.args.seed.wrapping_mul(1_000).wrapping_add(self.trials);
@@ -141,12 +166,11 @@ impl Mix<'_> {
             let seconds = f64::from(self.args.seconds) + 4.0 * WARM.as_secs_f64();
             loads.push(Load::start(stage, Steady { rate, seconds, users: self.args.users, seed }, &stop).await?);
         }
-        sleep(WARM).await;
+        self.count_derived(&loads, &start, WARM).await;
         let (before, used) = (self.worker.scrape().await, Usage::now(&[self.worker.pid], &self.servers));
-        let sent: Vec<u64> = loads.iter().map(Load::sent).collect();
-        sleep(Duration::from_secs(self.args.seconds.into())).await;
+        self.count_derived(&loads, &start, Duration::from_secs(self.args.seconds.into())).await;
         let used = Usage::now(&[self.worker.pid], &self.servers).since(&used);
-        let rates: Vec<f64> = loads.iter().zip(sent).map(|(load, then)| (load.sent() - then) as f64 / used.seconds).collect();
+        let applied = self.worker.scrape().await.minus(&before);
         stop.store(true, Ordering::Relaxed);
         for load in loads {
             load.end().await?;
@@ -154,12 +178,26 @@ impl Mix<'_> {
         // What came too late to be measured is measured too: a share that only lags behind does not hold.
         self.await_end().await?;
         let between = self.worker.scrape().await.minus(&before);
-        let p99 = |role: &Role| between.quantile(AGE, &format!("role=\"{}\"", role.name), 0.99);
-        let roles = self.stages.iter().zip(rates).map(|(stage, rate)| (stage.role, rate, p99(stage.role))).collect();
+        let of = |role: &Role| format!("role=\"{}\"", role.name);
+        let rate = |role: &Role| applied.sum(APPLIED, &of(role)) / used.seconds;
+        let p99 = |role: &Role| between.quantile(AGE, &of(role), 0.99);
+        let roles = self.stages.iter().map(|it| (it.role, rate(it.role), p99(it.role))).collect();
         let servers = ["mysql", "kafka", "redis"].into_iter().filter_map(|it| Some((it.to_owned(), used.server(it)?)));
         let others = [("the worker".to_owned(), used.workers), ("what makes and sends events".to_owned(), used.own)];
         let cpu = others.into_iter().chain(servers).chain([("everything else".to_owned(), used.others)]);
         Ok(Trial { share, roles, cpu: cpu.map(|(name, it)| (name, it / used.seconds)).collect() })
+    }
+
+    /// Tells the streams for a while what the worker has sent to their topics since they began.
+    async fn count_derived(&self, loads: &[Load], start: &Scrape, lasting: Duration) {
+        let until = Instant::now() + lasting;
+        while Instant::now() < until {
+            let derived = self.worker.scrape().await.minus(start);
+            for (stage, load) in self.stages.iter().zip(loads) {
+                load.others(derived.sum(DERIVED, &format!("topic=\"{}\"", stage.role.topic.name)) as u64);
+            }
+            sleep(COUNT.min(until.saturating_duration_since(Instant::now()))).await;
+        }
     }
 
     async fn await_end(&mut self) -> Result<(), Fault> {

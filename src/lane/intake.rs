@@ -20,7 +20,7 @@ use crate::{
 /// Records of one batch at most.
 const MOST_RECORDS: usize = 2_000;
 /// Records of a batch that makes a flush worth a transaction of its own.
-const MANY: usize = 256;
+const MANY: usize = 1_000;
 /// Bytes of one batch at most, a record larger than that alone excepted.
 const MOST_BYTES: usize = 4 << 20;
 /// Unknown schema ids that are asked for ahead of their records.
