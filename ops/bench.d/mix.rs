@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(20_000..))]
     users: u64,
     /// Test results that the users have had in the week before
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    #[arg(long, value_name = "N", default_value_t = 300_000)]
     history: u64,
     /// What chance begins with
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -129,7 +129,8 @@ impl Mix<'_> {
     /// The best share that holds, and the least found that does not, by halves.
     async fn search(&mut self) -> Result<(Option<Trial>, Option<Trial>), Fault> {
         let (mut best, mut least): (Option<Trial>, Option<Trial>) = (None, None);
-        let mut share = GOAL;
+        // From below: right after its history the database still writes it to disk.
+        let mut share = GOAL / 2.0;
         loop {
             let trial = self.run_trial(share).await?;
             let holds = trial.holds();
