@@ -66,10 +66,10 @@ impl Load {
         let plan = Plan { users, events, seed, start: events::now(), span_ms };
         let bulk = Bulk::open(&stage.config, &stage.registry, stage.role.topic).await?;
         let stream = events::of(stage.role, plan)?;
-        let load = Arc::new(Counts::default());
-        let (counts, stop) = (Arc::clone(&load), Arc::clone(stop));
-        let producing = tokio::task::spawn_blocking(move || send(&bulk, stream, rate, (&stop, &counts)));
-        Ok(Self { counts: load, producing })
+        let counts = Arc::new(Counts::default());
+        let (counted, stop) = (Arc::clone(&counts), Arc::clone(stop));
+        let producing = tokio::task::spawn_blocking(move || send(&bulk, stream, rate, (&stop, &counted)));
+        Ok(Self { counts, producing })
     }
 
     /// Takes note of how many events others have sent to the topic since it began: so many fewer are sent.

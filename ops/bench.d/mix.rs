@@ -35,8 +35,10 @@ const COUNT: Duration = Duration::from_millis(500);
 const WARM: Duration = Duration::from_secs(3);
 /// Shares that are tried differ by at least so much.
 const FINEST: f64 = 0.03;
-/// Events applied, and events derived, as the worker counts them.
-const APPLIED: &str = "fleet_events_applied_total";
+/// The part of a rate that must have been consumed at least.
+const FLOWING: f64 = 0.95;
+/// Events consumed, and events derived, as the worker counts them.
+const CONSUMED: [&str; 2] = ["fleet_events_applied_total", "fleet_events_duplicate_total"];
 const DERIVED: &str = "fleet_derived_events_total";
 /// The role that all others follow.
 const HISTORY: &str = "test-results";
@@ -66,7 +68,7 @@ pub struct Args {
 /// One share as it went.
 struct Trial {
     share: f64,
-    /// By role: events applied a second, and p99 of their age when visible, in seconds.
+    /// By role: events consumed a second, and p99 of their age when visible, in seconds.
     roles: Vec<(&'static Role, f64, f64)>,
     /// CPU in cores: the worker's, and by name that of servers and of everything else.
     cpu: Vec<(String, f64)>,
@@ -74,7 +76,8 @@ struct Trial {
 
 impl Trial {
     fn holds(&self) -> bool {
-        self.roles.iter().all(|(role, _, p99)| p99 * 1000.0 <= f64::from(role.topic.freshness_ms))
+        let flows = |role: &Role, rate: f64| rate >= FLOWING * self.share * f64::from(load::rate_of_a_process(role));
+        self.roles.iter().all(|(role, rate, p99)| flows(role, *rate) && p99 * 1000.0 <= f64::from(role.topic.freshness_ms))
     }
 }
 
@@ -171,7 +174,7 @@ impl Mix<'_> {
         let (before, used) = (self.worker.scrape().await, Usage::now(&[self.worker.pid], &self.servers));
         self.count_derived(&loads, &start, Duration::from_secs(self.args.seconds.into())).await;
         let used = Usage::now(&[self.worker.pid], &self.servers).since(&used);
-        let applied = self.worker.scrape().await.minus(&before);
+        let consumed = self.worker.scrape().await.minus(&before);
         stop.store(true, Ordering::Relaxed);
         for load in loads {
             load.end().await?;
@@ -180,7 +183,7 @@ impl Mix<'_> {
         self.await_end().await?;
         let between = self.worker.scrape().await.minus(&before);
         let of = |role: &Role| format!("role=\"{}\"", role.name);
-        let rate = |role: &Role| applied.sum(APPLIED, &of(role)) / used.seconds;
+        let rate = |role: &Role| CONSUMED.iter().map(|it| consumed.sum(it, &of(role))).sum::<f64>() / used.seconds;
         let p99 = |role: &Role| between.quantile(AGE, &of(role), 0.99);
         let roles = self.stages.iter().map(|it| (it.role, rate(it.role), p99(it.role))).collect();
         let servers = ["mysql", "kafka", "redis"].into_iter().filter_map(|it| Some((it.to_owned(), used.server(it)?)));
