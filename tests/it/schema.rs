@@ -136,3 +136,20 @@ fn freshness_shows_every_lane_of_every_role() {
         assert_eq!(world.database.number(&of_one), i64::from(ROLES[0].topic.partitions), "a reader of {collation}");
     }
 }
+
+#[test]
+fn a_database_that_cannot_be_used_is_told_with_what_mends_it() {
+    let world = World::new("unusable");
+    let (url, name) = (world.database.url(), world.database.name());
+    let strange = format!("mysql://nobody:at-all@{}", url.rsplit_once('@').expect("a user").1);
+    for (url, mending) in [(url.replace(name, "no_such_database"), "create it"), (strange, "password and rights")] {
+        let output = world.command(&["migrate"]).env("FLEET_MYSQL_URL", url).output().expect("the program runs");
+        let line = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), line.lines().count()), (Some(2), 1), "{line}");
+        assert!(line.contains(mending) && !line.contains("at-all"), "{line}");
+    }
+    world.database.run("DROP TABLE letters").expect("dropped");
+    let output = world.run(&["letters", "list"]);
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && line.contains("letters' doesn't exist: run `fleet migrate`"), "{line}");
+}

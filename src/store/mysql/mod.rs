@@ -87,22 +87,28 @@ impl From<Fault> for Failure {
 
 /// Data errors: too long, out of range, not a value of its type, NULL where none may be, a check violated.
 const DATA: [u16; 12] = [1048, 1264, 1265, 1292, 1366, 1406, 3140, 3156, 3819, 1411, 1690, 3141];
-/// Errors that no retry mends: unknown table or column, no partition for a value, access denied, wrong number of columns.
-const STANDSTILL: [u16; 10] = [1049, 1054, 1146, 1526, 1044, 1045, 1142, 1143, 1136, 1064];
+/// What mends an error that no retry does.
+fn mending(code: u16) -> Option<&'static str> {
+    match code {
+        // No such column or table, no partition for a value, another number of columns, no such statement.
+        1054 | 1146 | 1526 | 1136 | 1064 => Some("run `fleet migrate`"),
+        1044 | 1045 | 1142 | 1143 => Some("check the user's password and rights"),
+        1049 => Some("create it, then run `fleet migrate`"),
+        _ => None,
+    }
+}
 
 /// Sorts an error of the database by what it asks for. Messages of data errors may quote the data and are left out.
 pub fn classify(error: &sqlx::Error) -> Failure {
     let Some(database) = error.as_database_error().and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>()) else {
         return Failure::Fault(outside(error));
     };
-    let code = database.number();
-    match code {
-        1062 => Failure::Duplicate,
+    let (code, message) = (database.number(), database.message());
+    match mending(code) {
+        _ if code == 1062 => Failure::Duplicate,
         _ if DATA.contains(&code) => Failure::Refused(format!("the database refuses a row: error {code}")),
-        _ if STANDSTILL.contains(&code) => {
-            Failure::Fault(Fault::fatal(format!("mysql error {code}: {}: run `fleet migrate --check`", database.message())))
-        }
-        _ => Failure::Fault(Fault::transient(format!("mysql error {code}: {}", database.message()))),
+        Some(mending) => Failure::Fault(Fault::fatal(format!("mysql error {code}: {message}: {mending}"))),
+        None => Failure::Fault(Fault::transient(format!("mysql error {code}: {message}"))),
     }
 }
 
