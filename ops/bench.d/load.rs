@@ -94,15 +94,17 @@ impl Load {
 fn send(bulk: &Bulk, stream: Stream, rate: f64, (stop, counts): (&AtomicBool, &Counts)) -> Result<(), Fault> {
     let started = Instant::now();
     for event in stream {
-        let due = || {
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return bulk.finish();
+            }
             let before = counts.sent.load(Ordering::Relaxed) + counts.others.load(Ordering::Relaxed);
-            started + Duration::from_secs_f64(before as f64 / rate)
-        };
-        while !stop.load(Ordering::Relaxed) && Instant::now() < due() {
-            thread::sleep(due().saturating_duration_since(Instant::now()).min(LOOK));
-        }
-        if stop.load(Ordering::Relaxed) {
-            break;
+            let due = started + Duration::from_secs_f64(before as f64 / rate);
+            let early = due.saturating_duration_since(Instant::now());
+            if early.is_zero() {
+                break;
+            }
+            thread::sleep(early.min(LOOK));
         }
         events::send(bulk, &event)?;
         counts.sent.fetch_add(1, Ordering::Relaxed);

@@ -196,9 +196,10 @@ impl Mix<'_> {
     async fn count_derived(&self, loads: &[Load], start: &Scrape, lasting: Duration) {
         let until = Instant::now() + lasting;
         while Instant::now() < until {
-            let derived = self.worker.scrape().await.minus(start);
+            let now = self.worker.scrape().await;
             for (stage, load) in self.stages.iter().zip(loads) {
-                load.others(derived.sum(DERIVED, &format!("topic=\"{}\"", stage.role.topic.name)) as u64);
+                let topic = format!("topic=\"{}\"", stage.role.topic.name);
+                load.others((now.sum(DERIVED, &topic) - start.sum(DERIVED, &topic)) as u64);
             }
             sleep(COUNT.min(until.saturating_duration_since(Instant::now()))).await;
         }

@@ -104,12 +104,16 @@ pub fn classify(error: &sqlx::Error) -> Failure {
         return Failure::Fault(outside(error));
     };
     let (code, message) = (database.number(), database.message());
-    match mending(code) {
-        _ if code == 1062 => Failure::Duplicate,
-        _ if DATA.contains(&code) => Failure::Refused(format!("the database refuses a row: error {code}")),
-        Some(mending) => Failure::Fault(Fault::fatal(format!("mysql error {code}: {message}: {mending}"))),
-        None => Failure::Fault(Fault::transient(format!("mysql error {code}: {message}"))),
+    if code == 1062 {
+        return Failure::Duplicate;
     }
+    if DATA.contains(&code) {
+        return Failure::Refused(format!("the database refuses a row: error {code}"));
+    }
+    Failure::Fault(match mending(code) {
+        Some(mending) => Fault::fatal(format!("mysql error {code}: {message}: {mending}")),
+        None => Fault::transient(format!("mysql error {code}: {message}")),
+    })
 }
 
 /// An error without a code: the connection's, or a row that is not as declared.
