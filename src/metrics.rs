@@ -13,7 +13,7 @@ use std::{
 
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry, TextEncoder, process_collector::ProcessCollector};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Weather};
 
 pub use drain::DrainMetrics;
 pub use handles::{Connections, LaneMetrics, Resolution, RoleMetrics, Step, Store};
@@ -86,7 +86,7 @@ metrics! {
     drain_limiter_waits: IntCounterVec = "fleet_drain_limiter_waits_total" [role, queue];
     /// Connections to MySQL: used or idle.
     mysql_connections: IntGaugeVec = "fleet_mysql_connections" [role, state];
-    /// Failed calls to a store, by the class of the failure.
+    /// Failed calls to a store, by the class of the failure: away, deadlock, lock-timeout, read-only, full, other.
     store_errors: IntCounterVec = "fleet_store_errors_total" [store, class];
     /// Schemas asked from the registry, by its answer.
     registry_fetches: IntCounterVec = "fleet_registry_fetches_total" [answer];
@@ -114,8 +114,8 @@ impl Metrics {
     }
 
     /// Counts a failed call to a store.
-    pub fn store_error(&self, store: Store, class: &'static str) {
-        self.store_errors.with_label_values(&[store.as_str(), class]).inc();
+    pub fn store_error(&self, store: Store, class: Weather) {
+        self.store_errors.with_label_values(&[store.as_str(), class.name()]).inc();
     }
 
     /// Counts an answer of the registry.

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -17,12 +17,14 @@ use tokio::{
     time::{interval, timeout},
 };
 
+use workers::fold::Role;
+
 use crate::{
     config::Config,
     fault::Fault,
     health::{Health, LaneHandle, Need},
     kafka::consumer::{Consumer, Handle, Rebalance},
-    lane::{Context, Lane, Order},
+    lane::{Context, Lane, LogEnd, Order},
     metrics::Connections,
 };
 
@@ -42,7 +44,7 @@ struct Running {
     assignment: u64,
     orders: watch::Sender<Order>,
     status: LaneHandle,
-    log_end: Arc<AtomicI64>,
+    log_end: Arc<LogEnd>,
     task: JoinHandle<()>,
 }
 
@@ -52,6 +54,8 @@ pub struct Worker {
     consumer: Handle,
     health: Arc<Health>,
     joined: Need,
+    /// Whether the group gave its partitions, or none, since it last took all away.
+    is_member: bool,
     lanes: BTreeMap<i32, Running>,
 }
 
@@ -69,8 +73,8 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
     let shown = health.need(format!("redis of {}", context.role.name));
     let tending = tokio::spawn(tend_caches(Arc::clone(&context), shown));
     let drains = crate::drain::start(config, &context, &health, &stop);
-    let joined = health.need(format!("group of {}", context.role.name));
-    let mut worker = Worker { context, consumer, health, joined, lanes: BTreeMap::new() };
+    let joined = health.need(group_of(context.role));
+    let mut worker = Worker { context, consumer, health, joined, is_member: false, lanes: BTreeMap::new() };
     let mut lag = interval(LAG);
     lag.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -81,7 +85,10 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
                 Some(rebalance) => worker.follow(rebalance),
                 None => break,
             },
-            _ = lag.tick() => worker.measure_lag(),
+            _ = lag.tick() => {
+                worker.measure_lag();
+                worker.look_at_group();
+            }
         }
     }
     worker.end().await;
@@ -94,6 +101,11 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
         return Err(Fault::fatal("the thread of the consumer ended badly"));
     }
     Ok(())
+}
+
+/// The name of what a role needs of its group before it is ready.
+pub fn group_of(role: &Role) -> String {
+    format!("group of {}", role.name)
 }
 
 /// The thread that polls; it says at every round that it lives.
@@ -119,6 +131,7 @@ impl Worker {
                 for (partition, assignment) in partitions {
                     self.start(partition, assignment);
                 }
+                self.is_member = true;
                 self.joined.met();
             }
             Rebalance::Revoked(partitions) => {
@@ -128,6 +141,11 @@ impl Worker {
                         // A lane that has ended by itself needs no order.
                         let _ = running.orders.send(Order::Revoked);
                     }
+                }
+                // An assignment follows, if there is still a group: who cannot reach the brokers loses all by itself.
+                if self.lanes.is_empty() {
+                    self.is_member = false;
+                    self.joined.failing("all partitions were taken away, and none assigned since: are the brokers away?");
                 }
             }
             Rebalance::OutOfRange => self.restart_lanes(),
@@ -150,7 +168,7 @@ impl Worker {
     fn start(&mut self, partition: i32, assignment: u64) {
         let (orders, receiver) = watch::channel(Order::Work);
         let role = self.context.role;
-        let (status, log_end) = (self.health.lane(role.name, role.topic.name, partition), Arc::new(AtomicI64::new(0)));
+        let (status, log_end) = (self.health.lane(role.name, role.topic.name, partition), Arc::new(LogEnd::default()));
         let lane = Lane {
             context: Arc::clone(&self.context),
             partition,
@@ -180,13 +198,31 @@ impl Worker {
             tokio::spawn(async move {
                 // A broker that does not answer leaves the last figure, and the state says why.
                 if let Ok((_, end)) = consumer.watermarks(partition).await {
-                    log_end.store(end, Ordering::Relaxed);
+                    log_end.told(end);
                     status.log_end(end);
                 }
             });
         }
         let pool = &self.context.pool;
         self.context.metrics.connections(Connections { open: pool.size(), idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX) });
+    }
+
+    /// A lane tells of the brokers and its topic. Where there is none, although the group gave what it had, they are asked here.
+    fn look_at_group(&self) {
+        if !self.lanes.is_empty() {
+            return self.joined.met();
+        }
+        if !self.is_member {
+            return;
+        }
+        let (consumer, joined, topic) = (self.consumer.clone(), self.joined.clone(), self.context.topic.clone());
+        tokio::spawn(async move {
+            match consumer.partitions().await {
+                Ok(0) => joined.failing(format!("topic {topic} does not exist: run `fleet topics apply`")),
+                Ok(_) => joined.met(),
+                Err(fault) => joined.failing(fault.to_string()),
+            }
+        });
     }
 
     /// Ends all lanes at once, each after its batch.

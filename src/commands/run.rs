@@ -98,14 +98,11 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         owner,
         turn: Arc::new(Semaphore::new(AT_ONCE)),
     };
-    // Named before any role starts, so that a worker of several is not ready when the first is.
-    args.roles().iter().for_each(|it| drop(shared.health.need(mysql_of(it))));
-    let mut roles = JoinSet::new();
     tokio::spawn(signals.obey(stop.clone()));
-    for role in args.roles() {
-        let (config, context) = (config.clone(), context(config, role, &shared, stopping.clone()).await?);
-        let Some(context) = context else { return Ok(Outcome::Fine) };
-        let (health, stopping) = (Arc::clone(&shared.health), stopping.clone());
+    let Some(contexts) = contexts(config, &args.roles(), &shared, &stopping).await? else { return Ok(Outcome::Fine) };
+    let mut roles = JoinSet::new();
+    for context in contexts {
+        let (config, health, stopping) = (config.clone(), Arc::clone(&shared.health), stopping.clone());
         roles.spawn(async move { worker::play(&config, context, health, stopping).await });
     }
     let mut first = None;
@@ -116,6 +113,25 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
         first = first.or(ended.err());
     }
     first.map_or(Ok(Outcome::Fine), Err)
+}
+
+/// What each role needs, all checked before the first takes a partition. `None` when told to stop while waiting for the weather.
+async fn contexts(
+    config: &Config,
+    roles: &[&'static Role],
+    shared: &Shared,
+    stopping: &watch::Receiver<bool>,
+) -> Result<Option<Vec<Context>>, Fault> {
+    // Named before any is met, so that a worker of several roles is not ready when the first is.
+    for need in roles.iter().flat_map(|it| [mysql_of(it), worker::group_of(it)]) {
+        shared.health.need(need);
+    }
+    let mut contexts = Vec::new();
+    for role in roles {
+        let Some(context) = context(config, role, shared, stopping.clone()).await? else { return Ok(None) };
+        contexts.push(context);
+    }
+    Ok(Some(contexts))
 }
 
 /// Everything that the lanes of a role share, checked. `None` when told to stop while waiting for the weather.

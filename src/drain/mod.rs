@@ -29,7 +29,7 @@ use crate::{
     config::{Config, smtp as settings},
     fault::Fault,
     health::{Beat, Health},
-    lane::{Context, TRANSIENT},
+    lane::Context,
     metrics::{DrainMetrics, Store},
     retry::Retry,
     store::{
@@ -145,7 +145,7 @@ impl Draining {
 
     fn weather(&self, fault: &Fault) {
         tracing::warn!(role = self.context.role.name, queue = self.drain.name, "waits: {fault}");
-        self.context.process.store_error(Store::Mysql, TRANSIENT);
+        self.context.process.store_error(Store::Mysql, fault.weather());
     }
 }
 

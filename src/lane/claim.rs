@@ -1,6 +1,6 @@
 //! The claim: how a lane becomes the one owner of its partition, and how it knows the log from another.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -48,7 +48,7 @@ impl Lane {
         let (sender, inbox) = mpsc::unbounded_channel();
         let load = Arc::new(Load::default());
         self.consumer.assign((self.partition, self.assignment), start, sender, Arc::clone(&load));
-        self.log_end.fetch_max(high, Ordering::Relaxed);
+        self.log_end.told(high);
         self.progress(next, None);
         Ok(Claimed { token, epoch: position.epoch, next, compare, inbox, load, behind })
     }
@@ -56,13 +56,17 @@ impl Lane {
     /// Another number of partitions than the contract's puts keys into other lanes.
     pub(super) async fn check_partitions(&mut self) -> Result<(), End> {
         let consumer = self.consumer.clone();
-        let count = self.unless_ordered(consumer.partitions()).await??;
+        let count = self.unless_ordered(consumer.partitions()).await?.map_err(End::of_brokers)?;
         let topic = self.context.role.topic;
         if count == topic.partitions {
             return Ok(());
         }
+        if count == 0 {
+            self.check_id().await?;
+            return Err(End::of_brokers(Fault::transient(format!("the brokers show no partition of topic {}", self.context.topic))));
+        }
         let line = format!(
-            "topic {} has {count} partitions, the contract says {}: make it anew with `fleet topics apply` and copy the log over",
+            "topic {} has {count} partitions, the contract says {}: see `fleet topics plan`; a topic deleted, made anew by `fleet topics apply` and filled from a copy of the log is the way out",
             self.context.topic, topic.partitions
         );
         Err(End::Standstill(State::PartitionsChanged, line))
@@ -146,19 +150,24 @@ impl Lane {
 
     /// Whether the topic is still the one that was claimed.
     pub(super) async fn check_id(&self) -> Result<(), End> {
-        let id = self.context.admin.topic_id(&self.context.topic).await?.map(|it| uuid::Uuid::from_bytes(it).to_string());
+        let id = self.id().await?;
         self.compare_id(self.topic_id.as_deref(), id.as_deref())
+    }
+
+    async fn id(&self) -> Result<Option<String>, End> {
+        let id = self.context.admin.topic_id(&self.context.topic).await.map_err(End::of_brokers)?;
+        Ok(id.map(|it| uuid::Uuid::from_bytes(it).to_string()))
     }
 
     async fn watermarks(&mut self) -> Result<(i64, i64), End> {
         let (consumer, partition) = (self.consumer.clone(), self.partition);
-        Ok(self.unless_ordered(consumer.watermarks(partition)).await??)
+        self.unless_ordered(consumer.watermarks(partition)).await?.map_err(End::of_brokers)
     }
 
     /// Whether the log is the one that the ledger stands in; answers the next offset.
     async fn compare_log(&mut self, token: Token, position: &Position, (low, high): (i64, i64)) -> Result<i64, End> {
         let (context, partition) = (Arc::clone(&self.context), self.partition);
-        let id = context.admin.topic_id(&context.topic).await?.map(|it| uuid::Uuid::from_bytes(it).to_string());
+        let id = self.id().await?;
         self.compare_id(position.topic_id.as_deref(), id.as_deref())?;
         let next = position.next_offset.unwrap_or(low);
         self.compare_range(next, (low, high))?;

@@ -7,16 +7,14 @@ mod claim;
 mod group;
 mod held;
 mod intake;
+mod log_end;
 mod lookups;
 mod outside;
 mod work;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,6 +24,7 @@ use workers::fold::{Emit, Role};
 
 pub use group::Group;
 pub use held::Held;
+pub use log_end::LogEnd;
 
 use crate::{
     config,
@@ -101,7 +100,7 @@ impl Context {
                 Err(Fault::Fatal(line)) => return Err(line),
                 Err(error) => {
                     tracing::warn!(role = self.role.name, "derived events wait: {error}");
-                    self.process.store_error(Store::Kafka, TRANSIENT);
+                    self.process.store_error(Store::Kafka, error.weather());
                     sleep(retry.next_delay()).await;
                 }
             }
@@ -162,7 +161,7 @@ impl Context {
         } else {
             tracing::debug!(role = self.role.name, "caches wait: {error}");
         }
-        self.process.store_error(Store::Redis, TRANSIENT);
+        self.process.store_error(Store::Redis, error.weather());
     }
 }
 
@@ -187,9 +186,6 @@ impl Seldom {
     }
 }
 
-/// The class of a failure that passes by itself, as a label.
-pub const TRANSIENT: &str = "transient";
-
 /// What a lane is told to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -210,16 +206,28 @@ enum End {
     Fenced,
     /// Something that no retry mends: the lane stands in this state and says why.
     Standstill(State, String),
-    /// The environment failed before any work began.
-    Weather(Fault),
+    /// A server failed before any work began.
+    Weather(Store, Fault),
 }
 
 impl From<Fault> for End {
     fn from(fault: Fault) -> Self {
+        Self::of(Store::Mysql, fault)
+    }
+}
+
+impl End {
+    /// What a fault of a server means.
+    fn of(store: Store, fault: Fault) -> Self {
         match fault {
-            Fault::Transient(_) => Self::Weather(fault),
+            Fault::Transient(..) => Self::Weather(store, fault),
             Fault::Fatal(line) => Self::Standstill(State::Stuck, line),
         }
+    }
+
+    /// What a fault of the brokers means.
+    fn of_brokers(fault: Fault) -> Self {
+        Self::of(Store::Kafka, fault)
     }
 }
 
@@ -241,7 +249,7 @@ pub struct Lane {
     /// Where it says how it is.
     pub status: LaneHandle,
     /// The log's end, as measured last.
-    pub log_end: Arc<AtomicI64>,
+    pub log_end: Arc<LogEnd>,
     /// What it said last of how it is, so that only changes are told.
     pub said: Option<(State, String)>,
     /// What it logged last, until it gets on again.
@@ -273,9 +281,9 @@ impl Lane {
                     self.context.metrics.fenced.inc();
                     retry.next_delay()
                 }
-                End::Weather(error) => {
+                End::Weather(store, error) => {
                     self.state(State::SinkBlocked, &error.to_string());
-                    self.context.process.store_error(Store::Mysql, TRANSIENT);
+                    self.context.process.store_error(store, error.weather());
                     retry.next_delay()
                 }
                 End::Standstill(state, line) => {
@@ -311,7 +319,7 @@ impl Lane {
 
     /// Says how far the tables are.
     fn progress(&self, next: i64, oldest: Option<i64>) {
-        self.status.progress(next, self.log_end.load(Ordering::Relaxed).max(next), oldest);
+        self.status.progress(next, self.log_end.last().max(next), oldest);
     }
 
     /// Waits, unless ordered away.

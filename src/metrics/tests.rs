@@ -61,7 +61,7 @@ fn promtool_finds_nothing_where_it_is_installed() {
     role.connections(Connections { open: 2, idle: 1 });
     lane.state(State::Idle);
     metrics.promise("r", 1000);
-    metrics.store_error(Store::Mysql, "deadlock");
+    metrics.store_error(Store::Mysql, Weather::Deadlock);
     metrics.registry_fetch("known");
     let text = metrics.text().unwrap();
     for spec in TABLE {

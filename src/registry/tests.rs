@@ -80,7 +80,7 @@ async fn kind(registry: &Registry, id: u32) -> String {
         Ok(Lookup::Unknown) => "unknown".to_owned(),
         Ok(Lookup::Never) => "never".to_owned(),
         Ok(Lookup::Incompatible(why)) => format!("incompatible: {why}"),
-        Err(Fault::Transient(line)) => format!("transient: {line}"),
+        Err(Fault::Transient(line, _)) => format!("transient: {line}"),
         Err(Fault::Fatal(line)) => format!("fatal: {line}"),
     }
 }

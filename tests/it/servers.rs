@@ -83,6 +83,36 @@ fn a_broker_killed_under_load_is_waited_for() {
 }
 
 #[test]
+fn a_broker_that_is_away_is_told_and_nothing_is_called_fresh() {
+    let mut seed = Seed::of("broker-away");
+    let faults = Faults::take();
+    let world = World::on("broker-away", faults.servers());
+    let worker = world.worker(BOTH);
+    world.send(results().topic, &events::test_results(&mut seed, 20, 200));
+    world.settle(results());
+    world.settle(boards());
+    await_readiness(&worker, 200);
+    faults.freeze("kafka");
+    soon("a lane to be starved", || {
+        let lanes = worker.lanes()?;
+        when(lanes.iter().any(|it| it["state"] == "starved"), || format!("{lanes:?}"))
+    });
+    let fresh = || world.database.rows("SELECT CAST(MAX(applied_at) AS CHAR) FROM projection_freshness");
+    let at = fresh();
+    // Longer than a session: the group takes all lanes away meanwhile.
+    holds_for(Duration::from_secs(9), || {
+        let ready = worker.get("/readyz")?;
+        when(ready.status == 503 && fresh() == at, || format!("{} {}, as of {:?}", ready.status, ready.body, fresh()))?;
+        is_alive(&worker)
+    });
+    assert_eq!(worker.metric("fleet_assigned_partitions", &[]), 0.0, "the session is over");
+    faults.thaw("kafka");
+    await_readiness(&worker, 200);
+    soon("the tables to be called fresh again", || when(fresh() > at, || format!("{:?}", fresh())));
+    all_is_well(&world, worker);
+}
+
+#[test]
 fn a_broker_that_freezes_with_derived_events_in_flight_loses_none() {
     let mut seed = Seed::of("broker-frozen");
     let faults = Faults::take();

@@ -49,6 +49,10 @@ fn a_topic_made_again_under_a_running_lane_is_told_and_nothing_is_lettered() {
     let before = world.database.dump(results());
     let topic = world.topic(results().topic);
     world.log.delete_topic(&topic);
+    soon("the worker to say that the topic is gone", || {
+        let ready = worker.get("/readyz")?;
+        when(ready.status == 503 && ready.body.contains("does not exist: run `fleet topics apply`"), || ready.body)
+    });
     world.must(&["topics", "apply"]);
     // Fewer than before, so that every lane stands past the new log's end.
     world.send(results().topic, &events::test_results(&mut seed, 60, 100));
@@ -109,6 +113,26 @@ fn records_lost_to_retention_stop_their_lane_alone_until_the_loss_is_accepted() 
     world.settle(results());
     nothing_lettered(&world);
     assert_eq!(world.database.number("SELECT COUNT(*) FROM ledger_moves"), 1, "the move is kept");
+}
+
+#[test]
+fn what_ends_a_transaction_is_no_record_that_is_behind() {
+    let (world, worker, mut seed) = settled("transaction", "test-results");
+    let messages = world.messages(results().topic, &events::test_results(&mut seed, 60, 600));
+    let topic = world.topic(results().topic);
+    world.log.send_in_transaction(&topic, &messages);
+    soon("every lane to be at the end, past what ended the transaction", || {
+        let lanes = worker.lanes()?;
+        let behind: Vec<_> = lanes.iter().filter(|it| it["lag_records"] != 0 || it["state"] != "idle").collect();
+        let ends: i64 = (0..10).map(|it| world.log.watermarks(&topic, it).map(|(_, end)| end)).sum::<Result<_, _>>()?;
+        when(behind.is_empty() && ends > 1_200 && world.database.number("SELECT SUM(next_offset) FROM test_results_ledger") == ends, || {
+            format!("{behind:?} of {ends}")
+        })
+    });
+    assert_eq!(world.database.number("SELECT COUNT(*) FROM test_results"), 1_200);
+    nothing_lettered(&world);
+    world.verify(results());
+    worker.stop();
 }
 
 #[test]

@@ -168,7 +168,7 @@ async fn a_flush_during_a_rebuild_is_not_taken_for_whole() {
         server.ask::<()>(&["FLUSHALL"]);
     };
     let (rebuilt, ()) = tokio::join!(caches.rebuild(), flush);
-    assert!(matches!(rebuilt, Err(Fault::Transient(_))), "{rebuilt:?}");
+    assert!(matches!(rebuilt, Err(Fault::Transient(..))), "{rebuilt:?}");
     assert!(!caches.whole().await.unwrap());
     caches.rebuild().await.unwrap().unwrap();
     assert_eq!(server.keys().iter().filter(|it| it.starts_with("user:")).count(), 2_500);

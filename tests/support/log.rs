@@ -12,7 +12,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     message::{Header, Headers as _, OwnedHeaders},
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer as _},
 };
 use serde_json::Value as Json;
 use tokio::runtime::Runtime;
@@ -69,6 +69,7 @@ impl Lying {
 
 /// A cluster.
 pub struct Log {
+    brokers: String,
     runtime: Arc<Runtime>,
     producer: FutureProducer,
     consumer: BaseConsumer,
@@ -90,7 +91,7 @@ impl Log {
             .set("message.timeout.ms", "120000");
         config.set("topic.metadata.refresh.interval.ms", "1000");
         config.set("message.max.bytes", "9000000").set("queue.buffering.max.kbytes", "262144");
-        Self { runtime, producer: config.create().expect("a producer"), consumer, admin }
+        Self { brokers: brokers.to_owned(), runtime, producer: config.create().expect("a producer"), consumer, admin }
     }
 
     /// Sends records in order and waits for every ack: partition and offset of each.
@@ -105,6 +106,21 @@ impl Log {
             places
         };
         self.runtime.block_on(all)
+    }
+
+    /// Sends records in one transaction, whose end is a record of the log that nobody is given.
+    pub fn send_in_transaction(&self, topic: &str, messages: &[Message]) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("transactional.id", topic).set("linger.ms", "2");
+        let producer: FutureProducer = config.create().expect("a producer");
+        producer.init_transactions(ANSWER).expect("a transactional id");
+        producer.begin_transaction().expect("a transaction");
+        for it in messages {
+            let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic).partition(it.partition);
+            (record.key, record.payload) = (it.key.as_deref(), it.value.as_deref());
+            assert!(producer.send_result(record).is_ok(), "there is room");
+        }
+        producer.commit_transaction(ANSWER).expect("a commit");
     }
 
     fn enqueue(&self, topic: &str, message: &Message) -> rdkafka::producer::DeliveryFuture {

@@ -38,8 +38,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const COURTESY: Duration = Duration::from_secs(1);
 /// How often each lane is told the position, by which it knows that it is at the end.
 const MARK: Duration = Duration::from_secs(1);
-/// How long a worker may be silent before the group gives its partitions away.
-pub const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
 

@@ -6,8 +6,7 @@ use tokio::time::Instant;
 use workers::fold::Changes;
 
 use super::{
-    Advance, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store, TRANSIENT,
-    Took, Work,
+    Advance, Batch, Cause, End, Failure, Fault, Flush, Owner, Parts, Resolution, Retry, RoleMetrics, Seat, State, Step, Store, Took, Work,
 };
 
 impl Work<'_> {
@@ -35,7 +34,7 @@ impl Work<'_> {
                         return Ok((flush, None));
                     }
                 }
-                Err(Failure::Fault(Fault::Transient(line))) => self.blocked(&line, &mut retry).await?,
+                Err(Failure::Fault(fault @ Fault::Transient(..))) => self.blocked(&fault, &mut retry).await?,
                 Err(Failure::Fault(fault)) => return Err(fault.into()),
                 Err(failure) => return Ok((flush, Some(failure))),
             }
@@ -70,8 +69,8 @@ impl Work<'_> {
                 Ok(Owner::Mine(next)) if next == advance.next && next != advance.expected => Resolution::Applied,
                 Ok(Owner::Mine(next)) if next == advance.expected => Resolution::Redone,
                 Ok(_) => Resolution::Fenced,
-                Err(Fault::Transient(line)) => {
-                    self.blocked(&line, &mut retry).await?;
+                Err(fault @ Fault::Transient(..)) => {
+                    self.blocked(&fault, &mut retry).await?;
                     continue;
                 }
                 Err(fault) => return Err(fault.into()),
@@ -85,10 +84,10 @@ impl Work<'_> {
         }
     }
 
-    pub(super) async fn blocked(&mut self, line: &str, retry: &mut Retry) -> Result<(), End> {
+    pub(super) async fn blocked(&mut self, fault: &Fault, retry: &mut Retry) -> Result<(), End> {
         self.seat = None;
-        self.lane.state(State::SinkBlocked, line);
-        self.context.process.store_error(Store::Mysql, TRANSIENT);
+        self.lane.state(State::SinkBlocked, &fault.to_string());
+        self.context.process.store_error(Store::Mysql, fault.weather());
         self.lane.wait(retry.next_delay()).await
     }
 

@@ -6,10 +6,7 @@ mod flush;
 mod hold;
 mod settle;
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -18,7 +15,7 @@ use tokio::{
 use workers::fold::{Changes, Fold, Presume};
 
 use super::{
-    Context, End, Lane, Order, TRANSIENT,
+    Context, End, Lane, Order,
     breaker::Breaker,
     claim::Claimed,
     group::Coming,
@@ -218,14 +215,14 @@ impl<'l> Work<'l> {
                 End::Standstill(State::LogChanged, line)
             }
             Obstacle::Incompatible(line) => End::Standstill(State::SchemaIncompatible, line),
-            Obstacle::Wait(fault) => End::Weather(fault),
+            Obstacle::Wait(fault) => End::of(Store::Registry, fault),
         }
     }
 
     async fn wait_for_schema(&mut self, fault: Fault) -> Result<(), End> {
         self.seat = None;
         self.lane.state(State::SinkBlocked, &fault.to_string());
-        self.context.process.store_error(Store::Registry, TRANSIENT);
+        self.context.process.store_error(Store::Registry, fault.weather());
         self.lane.wait(Duration::from_millis(500)).await
     }
 
@@ -245,20 +242,25 @@ impl<'l> Work<'l> {
         Ok(())
     }
 
-    /// An idle lane confirms what is confirmed, and says that it is up to date.
+    /// An idle lane confirms what is confirmed, and says that it is up to date, where the brokers say so.
     async fn rest(&mut self) -> Result<(), End> {
         self.confirm().await?;
-        if self.flushed_at.elapsed() >= IDLE
-            && let Some(end) = self.intake.end()
-        {
-            // Past control records, which are nobody's events.
-            let next = self.next.max(end);
+        // Past control records, which are nobody's events.
+        let next = self.next.max(self.intake.end().unwrap_or_default());
+        let (quiet, log_end) = (self.flushed_at.elapsed() >= IDLE, self.lane.log_end.within(IDLE));
+        if quiet && log_end.is_some_and(|it| it <= next) {
             self.flush_nothing(next).await?;
             self.flushed(next);
         }
-        if self.intake.is_empty() {
-            let starved = self.flushed_at.elapsed() >= IDLE && self.lane.log_end.load(Ordering::Relaxed) > self.next;
-            self.lane.state(if starved { State::Starved } else { State::Idle }, "");
+        if !self.intake.is_empty() {
+            return Ok(());
+        }
+        match log_end {
+            None if quiet => self.lane.state(State::Starved, "the brokers do not tell the log's end: they are away or slow"),
+            Some(end) if quiet && end > next => {
+                self.lane.state(State::Starved, &format!("the log ends at {end}, and the brokers deliver nothing from {next} on"));
+            }
+            _ => self.lane.state(State::Idle, ""),
         }
         Ok(())
     }
@@ -270,7 +272,7 @@ impl<'l> Work<'l> {
         }
         match self.lane.check_id().await {
             // A broker that does not answer now says nothing about the topic.
-            Err(End::Weather(_)) => Ok(()),
+            Err(End::Weather(..)) => Ok(()),
             other => other,
         }
     }
@@ -283,7 +285,7 @@ impl<'l> Work<'l> {
         self.looked_at = Instant::now();
         match self.lane.check_log(self.next).await {
             // A broker that does not answer now says nothing about the log.
-            Err(End::Weather(_)) => Ok(()),
+            Err(End::Weather(..)) => Ok(()),
             other => other,
         }
     }

@@ -127,7 +127,7 @@ impl Work<'_> {
         loop {
             match self.context.group.lookups.load(missing.clone()).await {
                 Ok(rows) => return Ok(rows),
-                Err(Fault::Transient(line)) => self.blocked(&line, &mut retry).await?,
+                Err(fault @ Fault::Transient(..)) => self.blocked(&fault, &mut retry).await?,
                 Err(fault) => return Err(fault.into()),
             }
         }

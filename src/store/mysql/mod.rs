@@ -16,7 +16,7 @@ use sqlx::{
     pool::PoolConnection,
 };
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Weather};
 
 /// How long one piece of work on a connection may take before the connection is given up.
 pub const DEADLINE: Duration = Duration::from_secs(20);
@@ -98,6 +98,21 @@ fn mending(code: u16) -> Option<&'static str> {
     }
 }
 
+/// What kind of weather an error is that passes.
+fn weather(code: u16) -> Weather {
+    match code {
+        1213 => Weather::Deadlock,
+        1205 => Weather::LockTimeout,
+        // An option that forbids it, a transaction or a server that only reads.
+        1290 | 1792 | 1836 => Weather::ReadOnly,
+        // No room on disk, in a tablespace, in a temporary table, in the binlog.
+        1021 | 1114 | 1026 | 1030 => Weather::Full,
+        // It ends, or ended the connection.
+        1053 | 1927 | 3169 | 4031 => Weather::Away,
+        _ => Weather::Other,
+    }
+}
+
 /// Sorts an error of the database by what it asks for. Messages of data errors may quote the data and are left out.
 pub fn classify(error: &sqlx::Error) -> Failure {
     let Some(database) = error.as_database_error().and_then(|it| it.try_downcast_ref::<MySqlDatabaseError>()) else {
@@ -112,7 +127,7 @@ pub fn classify(error: &sqlx::Error) -> Failure {
     }
     Failure::Fault(match mending(code) {
         Some(mending) => Fault::fatal(format!("mysql error {code}: {message}: {mending}")),
-        None => Fault::transient(format!("mysql error {code}: {message}")),
+        None => Fault::Transient(format!("mysql error {code}: {message}"), weather(code)),
     })
 }
 

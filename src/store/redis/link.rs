@@ -12,7 +12,7 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::scripts;
-use crate::fault::Fault;
+use crate::fault::{Fault, Weather};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -107,6 +107,16 @@ fn bad_url(error: &RedisError) -> Fault {
     Fault::fatal(format!("FLEET_REDIS_URL is not the URL of a Redis: {}", error.category()))
 }
 
+/// What kind of weather an error of the server is, by its code.
+fn weather(code: &str) -> Weather {
+    match code {
+        "READONLY" => Weather::ReadOnly,
+        "OOM" | "MISCONF" => Weather::Full,
+        "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" => Weather::Away,
+        _ => Weather::Other,
+    }
+}
+
 /// An error as a line: of the server its code alone, since its words may quote what it was sent.
 fn fault(error: RedisError) -> Fault {
     if error.is_timeout() {
@@ -117,7 +127,10 @@ fn fault(error: RedisError) -> Fault {
     }
     let category = error.category().to_owned();
     match error.into_server_errors() {
-        Some(errors) => Fault::transient(format!("redis: {} from the server", errors.first().map_or("an error", |it| it.1.code()))),
+        Some(errors) => {
+            let code = errors.first().map_or("an error", |it| it.1.code());
+            Fault::Transient(format!("redis: {code} from the server"), weather(code))
+        }
         None => Fault::transient(format!("redis: {category}")),
     }
 }
