@@ -9,7 +9,7 @@ use crate::support::{
     database::Position,
     events,
     oracle::Oracle,
-    proxy::Mode,
+    proxy::Proxy,
     results, soon,
     wait::{holds_for, wait_until, when},
 };
@@ -103,44 +103,76 @@ fn a_worker_frozen_from_outside_under_load_is_fenced() {
     zombie.stop();
 }
 
+/// What a claim says first: a worker whose claims are to hang may not say it.
+const CLAIM: &str = "WHERE partition_id = ? AND shard = 0 FOR UPDATE";
+
+/// A worker whose claims all hang in a slow MySQL, beside a first one, and a second to which partitions of both then move.
+struct Hanging {
+    world: World,
+    seed: Seed,
+    proxy: Proxy,
+    first: Worker,
+    slow: Worker,
+    second: Worker,
+}
+
+impl Hanging {
+    fn new(test: &str) -> Self {
+        let mut seed = Seed::of(test);
+        let world = World::new(test);
+        let proxy = world.proxy(&world.servers.mysql_address());
+        let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+        let first = world.worker("test-results");
+        world.send(results().topic, &events::test_results(&mut seed, 100, 500));
+        world.settle(results());
+        proxy.hold(Some(CLAIM));
+        let slow = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url), ("FLEET_MYSQL_CONNECTIONS", "10")]);
+        soon("its claims to hang", || when(proxy.holding() == 5, || format!("{} hang", proxy.holding())));
+        let second = world.worker("test-results");
+        await_share(&second);
+        let lost: Vec<i64> = second.partitions().expect("its lanes");
+        assert!(slow.partitions().expect("its lanes").len() < 5, "some of what hangs has moved to {lost:?}");
+        Self { world, seed, proxy, first, slow, second }
+    }
+
+    /// Lets what hangs go on, and shows that it took nothing from anybody.
+    fn let_go(&mut self) {
+        assert_eq!(self.slow.get("/livez").expect("an answer").status, 200, "a slow MySQL is no reason to end the worker");
+        assert!(self.proxy.holding() >= 5, "{} claims hang still", self.proxy.holding());
+        self.proxy.hold(None);
+        await_share(&self.slow);
+        self.world.send(results().topic, &events::test_results(&mut self.seed, 100, 500));
+        self.world.settle(results());
+        Oracle::of(&self.world, results()).assert(&self.world);
+    }
+}
+
+/// Nobody lost a lane to a claim that came too late.
+fn assert_unfenced(workers: &[&Worker]) {
+    for worker in workers {
+        assert_eq!(worker.metric("fleet_fenced_total", &[]), 0.0, "a claim that was revoked came through");
+    }
+}
+
+#[test]
+fn a_claim_that_hangs_while_its_partition_moves_away_takes_it_from_nobody() {
+    let mut hanging = Hanging::new("moved-away");
+    hanging.let_go();
+    assert_unfenced(&[&hanging.first, &hanging.slow, &hanging.second]);
+}
+
 #[test]
 fn a_claim_that_hangs_while_its_partition_moves_away_and_back_leaves_nobody_standing() {
-    let mut seed = Seed::of("hanging-claim");
-    let world = World::new("hanging-claim");
-    let proxy = world.proxy(&world.servers.mysql_address());
-    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
-    let slow = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
-    let first = world.worker("test-results");
-    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    await_share(&slow);
-    await_share(&first);
-    proxy.set(Mode::Stall);
-    first.stop();
-    soon("the slow worker to be given every partition", || {
+    let mut hanging = Hanging::new("moved-back");
+    let Hanging { first, slow, second, .. } = &hanging;
+    second.terminate();
+    soon("half of the partitions to be the slow worker's again", || {
         let own = slow.partitions()?;
-        when(own.len() == 10, || format!("it has {own:?}"))
+        when(own.len() == 5, || format!("it has {own:?}"))
     });
-    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    let second = world.worker("test-results");
-    await_share(&second);
-    assert_eq!(slow.get("/livez").expect("an answer").status, 200, "a slow MySQL is no reason to end the worker");
-    let served = second.partitions().expect("its lanes");
-    soon("the second worker's partitions to be at the end", || {
-        let lanes = second.lanes()?;
-        when(lanes.iter().all(|it| it["lag_records"] == 0), || format!("{lanes:?}"))
-    });
-    assert_eq!(served.len(), 5, "half of the partitions moved away: {served:?}");
-    // What the slow worker's claims still had to say arrives now, and must not take a lane back.
-    proxy.set(Mode::Pass);
-    await_share(&slow);
-    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    world.settle(results());
-    assert_eq!(second.metric("fleet_fenced_total", &[]), 0.0, "a claim that was revoked came through");
-    second.stop();
-    world.send(results().topic, &events::test_results(&mut seed, 100, 500));
-    world.settle(results());
-    Oracle::of(&world, results()).assert(&world);
-    slow.stop();
+    await_share(first);
+    hanging.let_go();
+    assert_unfenced(&[&hanging.first, &hanging.slow]);
 }
 
 #[test]

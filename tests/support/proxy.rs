@@ -53,6 +53,10 @@ struct Shared {
     target: String,
     mode: watch::Sender<Mode>,
     commit: watch::Sender<Option<Commit>>,
+    /// What a client may not say for now.
+    hold: watch::Sender<Option<&'static [u8]>>,
+    /// How many clients wait to say it.
+    holding: AtomicU32,
     /// COMMITs that are still to be treated so.
     left: AtomicU32,
     hit: AtomicU32,
@@ -79,6 +83,8 @@ impl Proxy {
             target: target.to_owned(),
             mode: watch::Sender::new(Mode::Pass),
             commit: watch::Sender::new(None),
+            hold: watch::Sender::new(None),
+            holding: AtomicU32::new(0),
             left: AtomicU32::new(0),
             hit: AtomicU32::new(0),
         };
@@ -98,6 +104,16 @@ impl Proxy {
         self.shared.mode.send_replace(mode);
     }
 
+    /// Clients that say this wait, each alone, until something else is held, or nothing.
+    pub fn hold(&self, text: Option<&'static str>) {
+        self.shared.hold.send_replace(text.map(str::as_bytes));
+    }
+
+    /// How many wait.
+    pub fn holding(&self) -> u32 {
+        self.shared.holding.load(Ordering::SeqCst)
+    }
+
     /// Treats the next COMMITs so.
     pub fn treat_commits(&self, commit: Commit, count: u32) {
         self.shared.commit.send_replace(Some(commit));
@@ -111,6 +127,19 @@ impl Proxy {
 }
 
 impl Shared {
+    /// Waits while what a client says is held.
+    async fn held(&self, said: &[u8]) {
+        let mut hold = self.hold.subscribe();
+        let is_held = |it: &Option<&[u8]>| it.is_some_and(|text| said.windows(text.len()).any(|it| it == text));
+        if !is_held(&hold.borrow()) {
+            return;
+        }
+        self.holding.fetch_add(1, Ordering::SeqCst);
+        // The sender lives as long as what is shared.
+        let _ = hold.wait_for(|it| !is_held(it)).await;
+        self.holding.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// What is to become of a COMMIT that just came.
     fn treatment(&self) -> Option<Commit> {
         let treatment = (*self.commit.borrow())?;
@@ -161,6 +190,7 @@ async fn upstream(mut client: OwnedReadHalf, mut server: OwnedWriteHalf, shared:
     while let Ok(read @ 1..) = client.read(&mut chunk).await {
         held.extend_from_slice(&chunk[..read]);
         passing(shared).await;
+        shared.held(&held).await;
         let treatment = if held.ends_with(COMMIT) { shared.treatment() } else { None };
         match treatment {
             None => {}
