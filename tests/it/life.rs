@@ -3,7 +3,7 @@
 use std::{process::Stdio, time::Duration};
 
 use crate::support::{
-    Seed, World, events,
+    Seed, Worker, World, events,
     proxy::Mode,
     results, soon,
     wait::{SOON, holds_for, when},
@@ -68,6 +68,58 @@ fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
     world.settle(results());
     world.verify(results());
     heir.stop();
+}
+
+#[test]
+fn a_signal_leaves_the_group_so_that_nobody_waits_for_a_session_to_end() {
+    let mut world = World::new("leaves");
+    world.variables.insert("FLEET_KAFKA_SESSION_TIMEOUT_MS", "120000".to_owned());
+    let (worker, heir) = (world.worker("test-results"), world.worker("test-results"));
+    let share = |of: &Worker, wanted: usize| {
+        let lanes = of.lanes_at_work()?;
+        when(lanes.len() == wanted, || format!("its lanes are {lanes:?}"))
+    };
+    soon("both to have their half", || share(&worker, 5).and_then(|()| share(&heir, 5)));
+    worker.stop();
+    soon("the heir to have all", || share(&heir, 10));
+    heir.stop();
+}
+
+#[test]
+fn what_happens_is_counted() {
+    let mut seed = Seed::of("counted");
+    let world = World::new("counted");
+    let worker = world.worker("test-results");
+    let events = events::test_results(&mut seed, 30, 200);
+    world.send(results().topic, &events);
+    world.settle(results());
+    world.send(results().topic, &events[..50]);
+    let mut misplaced = world.messages(results().topic, &events[..7]);
+    misplaced.iter_mut().for_each(|it| it.partition = (it.partition + 1) % 10);
+    world.log.send(&world.topic(results().topic), &misplaced);
+    let _: () = world.redis.ask(&["FLUSHALL"]);
+    world.settle(results());
+    soon("the keys to be made again", || when(worker.metric("fleet_redis_rebuilds_total", &[]) >= 1.0, || "no rebuild".to_owned()));
+    let counted: &[(&str, &[&str], f64)] = &[
+        ("fleet_events_applied_total", &[], 200.0),
+        ("fleet_events_duplicate_total", &[], 50.0),
+        ("fleet_events_rejected_total", &["cause=\"data\""], 7.0),
+        ("fleet_rows_written_total", &["table=\"test_results\""], 200.0),
+        ("fleet_record_age_seconds_count", &[], 257.0),
+        ("fleet_event_age_seconds_count", &[], 250.0),
+        ("fleet_assigned_partitions", &[], 10.0),
+    ];
+    for (name, labels, expected) in counted {
+        assert_eq!(worker.metric(name, labels), *expected, "{name} {labels:?}");
+    }
+    let shown = || Ok::<_, String>(worker.get("/metrics")?.body.lines().filter(|it| it.starts_with("fleet_consumer_lag_records{")).count());
+    assert_eq!(shown(), Ok(10));
+    let rebalances = worker.metric("fleet_rebalances_total", &[]);
+    let other = world.worker("test-results");
+    soon("the series of partitions that moved to vanish", || shown().and_then(|it| when(it == 5, || format!("{it} are shown"))));
+    assert!(worker.metric("fleet_rebalances_total", &[]) > rebalances);
+    other.stop();
+    worker.stop();
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod support;
 
 mod boards;
+mod breaker;
 mod chain;
 mod commit;
 mod conversations;

@@ -41,14 +41,15 @@ const MARK: Duration = Duration::from_secs(1);
 /// How long leaving the group may take.
 const CLOSE: Duration = Duration::from_secs(5);
 
+/// How long the owner thread may go without polling before the group gives its partitions away; no less than a session.
+const POLLS: Duration = Duration::from_secs(30);
 /// The share of a role's freshness for which a fetch gathers what trickles in: lanes flush no oftener, and answers of a record each cost
 /// brokers and workers a third of what they do at 2,000 events a second.
 const GATHERING: u32 = 50;
 /// Settings of every consumer: little waits in it, since lanes hold their own.
-const SETTINGS: [(&str, &str); 13] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("partition.assignment.strategy", "cooperative-sticky"),
     ("heartbeat.interval.ms", "500"),
-    ("max.poll.interval.ms", "30000"),
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
@@ -94,13 +95,15 @@ impl Consumer {
         rebalances: UnboundedSender<Rebalance>,
     ) -> Result<(Self, Handle), Fault> {
         let mut config = base.clone();
-        let gathering = (freshness / GATHERING).as_millis().to_string();
-        for (name, value) in SETTINGS.into_iter().chain([("fetch.wait.max.ms", gathering.as_str())]) {
+        let millis = |it: Duration| it.as_millis().to_string();
+        let (gathering, polls) = (millis(freshness / GATHERING), millis(POLLS.max(session_timeout)));
+        let derived = [("fetch.wait.max.ms", gathering.as_str()), ("max.poll.interval.ms", polls.as_str())];
+        for (name, value) in SETTINGS.into_iter().chain(derived) {
             if base.get(name).is_none() {
                 config.set(name, value);
             }
         }
-        config.set("group.id", group).set("session.timeout.ms", session_timeout.as_millis().to_string());
+        config.set("group.id", group).set("session.timeout.ms", millis(session_timeout));
         let membership = Membership {
             group: Mutex::default(),
             local: Mutex::default(),

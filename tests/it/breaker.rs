@@ -1,0 +1,40 @@
+//! A breaker whose cause goes away: the lane goes on by itself, and nothing was skipped.
+
+use crate::support::{
+    Seed, World, events,
+    oracle::letters,
+    results, soon,
+    wait::{holds_for, when},
+    world::told,
+};
+
+/// Letters in a row that open it.
+const RUN: usize = 5;
+
+#[test]
+fn a_breaker_opens_for_each_owner_and_closes_by_itself_when_the_cause_is_gone() {
+    let mut seed = Seed::of("breaker-closes");
+    let mut world = World::new("breaker-closes");
+    world.variables.insert("FLEET_BREAKER_RUN", RUN.to_string());
+    world.database.run("ALTER TABLE test_results ADD CONSTRAINT nobody CHECK (user_id < 0)").unwrap();
+    let worker = world.worker("test-results");
+    world.send(results().topic, &events::test_results(&mut seed, 100, 1_000));
+    (0..10).for_each(|partition| drop(worker.await_state(partition, "breaker-open")));
+    assert_eq!(letters(&world, results()).len(), 10 * RUN);
+    let list = world.run(&["letters", "list"]);
+    assert_eq!(list.status.code(), Some(1), "{}", told(&list));
+    worker.stop();
+    let heir = world.worker("test-results");
+    (0..10).for_each(|partition| drop(heir.await_state(partition, "breaker-open")));
+    holds_for(std::time::Duration::from_secs(2), || {
+        let count = letters(&world, results()).len();
+        when(count == 10 * RUN, || format!("the heir lettered {count} before anybody accepted"))
+    });
+    world.database.run("ALTER TABLE test_results DROP CHECK nobody").unwrap();
+    world.settle(results());
+    assert_eq!(world.database.number("SELECT COUNT(*) FROM test_results"), 1_000 - 10 * RUN as i64, "all but those that were lettered");
+    assert_eq!(letters(&world, results()).len(), 10 * RUN);
+    soon("every lane to work again", || heir.lanes_at_work());
+    assert_eq!(world.database.number("SELECT COUNT(*) FROM breakers"), 0, "what nobody accepted is closed");
+    heir.stop();
+}
