@@ -45,7 +45,8 @@ fn every_command_that_a_text_names_is_one() {
 #[test]
 fn a_command_that_is_none_is_told() {
     let judged = |text: &str| lines(text).iter().map(|it| judge(it, Strictness::Whole)).collect::<Vec<_>>();
-    let good = ["`fleet ledger move`", "say fleet lag --role {{ $labels.role }} to see", "deploy a fleet that reads it", "`fleet lag … --json`"];
+    let good =
+        ["`fleet ledger move`", "say fleet lag --role {{ $labels.role }} to see", "deploy a fleet that reads it", "`fleet lag … --json`"];
     for text in good {
         assert!(judged(text).iter().all(Result::is_ok), "{text}: {:?}", judged(text));
     }

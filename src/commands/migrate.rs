@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{Outcome, database};
-use crate::{config::Config, fault::Fault, store::{migrations, positions}};
+use crate::{
+    config::Config,
+    fault::Fault,
+    store::{migrations, positions},
+};
 
 const TEACHES: &str = "\
 Examples:

@@ -9,6 +9,7 @@ mod support;
 
 mod boards;
 mod chain;
+mod commands;
 mod commit;
 mod conversations;
 mod crash;
