@@ -129,7 +129,7 @@ fn judge(said: &Said, strictness: Strictness) -> Result<(), String> {
         }
     }
     match Cli::try_parse_from(&typed) {
-        Err(error) if is_part && error.kind() == ErrorKind::MissingRequiredArgument => Ok(()),
+        Err(error) if is_part && matches!(error.kind(), ErrorKind::MissingRequiredArgument | ErrorKind::MissingSubcommand) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => Ok(()),
         Err(error) => Err(error.to_string().lines().next().unwrap_or_default().to_owned()),
         Ok(_) => Ok(()),

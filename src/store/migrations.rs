@@ -33,7 +33,7 @@ const PARTITIONS: &str = "SELECT table_name AS name, partition_name AS part, par
      WHERE table_schema = DATABASE() AND partition_method = 'RANGE COLUMNS' ORDER BY table_name, partition_ordinal_position";
 
 /// What a database lacks.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Lacks {
     /// Migrations that are not applied, as `<version> <description>`.
     pub migrations: Vec<String>,

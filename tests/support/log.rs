@@ -185,8 +185,13 @@ impl Log {
         let done = self.runtime.block_on(self.admin.alter_configs([&altered], &AdminOptions::new())).expect("an answer");
         assert!(done.iter().all(Result::is_ok), "settings of {topic}: {done:?}");
         soon(&format!("the brokers to show the settings of {topic}"), || {
-            let asked = self.admin.describe_configs([&ResourceSpecifier::Topic(topic)], &AdminOptions::new());
-            let shown = self.runtime.block_on(asked).map_err(|it| it.to_string())?.remove(0).map_err(|it| it.to_string())?;
+            let asked = [ResourceSpecifier::Topic(topic)];
+            let shown = self
+                .runtime
+                .block_on(self.admin.describe_configs(&asked, &AdminOptions::new()))
+                .map_err(|it| it.to_string())?
+                .remove(0)
+                .map_err(|it| it.to_string())?;
             let is = |name: &str| shown.get(name).and_then(|it| it.value.clone()).unwrap_or_default();
             settings.iter().try_for_each(|(name, value)| when(is(name) == *value, || format!("{name} is {}", is(name))))
         });
