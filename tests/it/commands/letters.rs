@@ -92,6 +92,10 @@ fn an_open_breaker_is_trouble_until_its_records_are_accepted() {
     world.settle(results());
     let lettered: Vec<i64> = letters(&world, results()).keys().map(|it| it.1).collect();
     assert_eq!(lettered, offsets);
-    ends(&world, &["letters", "list"], 0, &[]);
+    let counts = |more: &[&str]| {
+        let listed = data(&world, &[&["letters", "list"], more].concat(), 0);
+        listed["letters"].as_array().unwrap().iter().map(|it| it["letters"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((counts(&[]), counts(&["--each"]), counts(&["--each", "--limit", "4"])), (vec![10], vec![1; 10], vec![1; 4]));
     worker.stop();
 }
