@@ -63,19 +63,4 @@ pub enum Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn every_flag_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn help_teaches_by_examples() {
-        let help = Cli::command().render_long_help().to_string();
-        assert!(help.contains("Exit codes") && help.contains("FLEET_KAFKA_"), "{help}");
-    }
-}
+mod tests;

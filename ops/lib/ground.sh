@@ -86,13 +86,15 @@ with_path() { # URL PATH
   sed -E "s|^([a-z]+://[^/?]*)(/[^?]*)?|\1/$2|" <<<"$1"
 }
 
-# Deletes every topic of a namespace. Needs the Kafka tools of ops/stack; another cluster's topics are left to people.
-delete_topics() { # NAMESPACE
-  local jars=("$servers_dir"/kafka-*/lib)
-  [ -d "${jars[0]}" ] || { printf '%s: topics %s.* stay: the Kafka tools are not here (ops/stack up kafka)\n' "$me" "$1" >&2; return 1; }
-  java -XX:TieredStopAtLevel=1 -cp "${jars[0]}/*" org.apache.kafka.tools.TopicCommand --bootstrap-server "$FLEET_BROKERS" \
-    --delete --if-exists --topic "$1\..*" >/dev/null 2>&1
+# What speaks to the servers here. ops/stack brings it for those that it starts; whose servers are given may have none of it.
+need_server_clients() {
+  need_package mariadb-client mariadb --version
+  need_package redis-tools redis-cli --version
+  need_package curl curl --version
 }
+
+# Deletes every topic of a namespace.
+delete_topics() { "$ops/lib/delete-topics" "$FLEET_BROKERS" "$1"; } # NAMESPACE
 
 # Deletes every subject of a namespace from the registry.
 delete_subjects() { # NAMESPACE

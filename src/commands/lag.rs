@@ -30,7 +30,7 @@ use crate::{
 const TEACHES: &str = "\
 records = the log's end - the ledger's next offset; seconds = the age of the oldest record that is not projected yet, 0 at
 the log's end. The state is asked from the owner's HTTP address; `unknown` when it does not answer or has no such lane.
-Exit code 1: a lane does not get on, or records wait and nobody works on their partition.";
+Exit code 1: a lane does not get on, a ledger has lost its row, or records wait and nobody works on their partition.";
 
 /// How often `--wait` looks again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -61,6 +61,8 @@ struct Line {
     detail: Option<String>,
     owner: Option<String>,
     #[serde(skip)]
+    is_lost: bool,
+    #[serde(skip)]
     low: i64,
     /// The topic's id as claimed.
     #[serde(skip)]
@@ -75,11 +77,19 @@ impl Line {
 
     /// What position and log show, whatever the owner says.
     fn seen(&self, topic_id: Option<&String>) -> Option<State> {
+        if self.is_lost {
+            return Some(State::LedgerMissing);
+        }
         let next = self.next_offset?;
         if next > self.end || (self.claimed.is_some() && self.claimed.as_ref() != topic_id) {
             return Some(State::LogChanged);
         }
         (next < self.low).then_some(State::OutOfRange)
+    }
+
+    /// Whether something is left to project. A partition without a position may lack all of it.
+    fn is_left(&self) -> bool {
+        self.records > 0 || self.is_lost
     }
 
     /// Whether somebody must look.
@@ -98,7 +108,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let deadline = Instant::now() + Duration::from_secs(args.wait.unwrap_or_default());
     let waiting = config.output.spinner("records wait");
     let mut lines = watch.lines().await?;
-    while args.wait.is_some() && left(&lines) > 0 && Instant::now() < deadline {
+    while args.wait.is_some() && lines.iter().any(Line::is_left) && Instant::now() < deadline {
         waiting.set_position(left(&lines));
         tokio::time::sleep(AGAIN).await;
         lines = watch.lines().await?;
@@ -120,7 +130,7 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
             ("", |it| it.detail.clone().unwrap_or_default()),
         ],
     )?;
-    Ok(Outcome::trouble_if(|| lines.iter().any(Line::is_trouble) || (args.wait.is_some() && left(&lines) > 0)))
+    Ok(Outcome::trouble_if(|| lines.iter().any(Line::is_trouble) || (args.wait.is_some() && lines.iter().any(Line::is_left))))
 }
 
 fn left(lines: &[Line]) -> u64 {
@@ -154,13 +164,20 @@ impl Watch {
         let mut lines = Vec::new();
         let mut connection = mysql::acquire(&self.pool).await?;
         for (role, log) in &self.logs {
-            let standings = positions::all(&mut connection, role).await?;
+            let mut standings = positions::all(&mut connection, role).await?;
+            let lost = positions::missing(role, &standings);
+            standings.extend(lost.iter().map(|it| Standing { partition: *it, ..Standing::default() }));
+            standings.sort_by_key(|it| it.partition);
             let partitions: Vec<i32> = standings.iter().map(|it| it.partition).collect();
             let asked = Arc::clone(log);
             let ends = move || partitions.into_iter().map(|it| asked.watermarks(it)).collect::<Result<Vec<_>, Fault>>();
             // After the positions, so that no position lies past the end that it is compared with.
             let ends = blocking(ends).await??;
-            lines.extend(standings.into_iter().zip(ends).map(|(standing, ends)| line((role, log.topic()), standing, ends)));
+            lines.extend(standings.into_iter().zip(ends).map(|(standing, ends)| {
+                let line = line((role, log.topic()), standing, ends);
+                let is_lost = lost.contains(&line.partition);
+                Line { is_lost, detail: is_lost.then(|| positions::give_back(role, line.partition)), ..line }
+            }));
         }
         Ok(lines)
     }
@@ -196,7 +213,7 @@ impl Watch {
             let said = lane.map(|it| it.state);
             let seen = line.seen(ids.get(line.role).and_then(Option::as_ref));
             line.state = said.filter(|it| it.is_blocked()).or(seen).or(said);
-            line.detail = lane.and_then(|it| it.detail.clone());
+            line.detail = lane.and_then(|it| it.detail.clone()).or_else(|| line.detail.take());
         }
         Ok(())
     }
@@ -215,6 +232,7 @@ fn line((role, topic): (&'static Role, &str), standing: Standing, (low, end): (i
         state: None,
         detail: None,
         owner: standing.owner,
+        is_lost: false,
         low,
         claimed: position.topic_id,
     }

@@ -26,9 +26,9 @@ Examples:
   fleet ledger show --role ROLE
   fleet ledger move --role ROLE --partition 3 --to 1200 --accept-loss --reason 'topic restored from backup of 2024-05-01'
 
-A move is the way out of the states log-changed and out-of-range, and gives back a row that is lost. Records between the old and the new position are never
-applied (or applied again, where the position moves back); each move is kept in ledger_moves. The lane's owner is fenced,
-and claims again from the new position within seconds.";
+A move is the way out of the states log-changed and out-of-range, and gives back a row that is lost. Records between the old
+and the new position are never applied (or applied again, where the position moves back); each move is kept in ledger_moves.
+The lane's owner is fenced, and claims again from the new position within seconds. Exit code of show: 1 if a row is lost.";
 
 /// What to do with the ledger.
 #[derive(Subcommand)]
@@ -91,14 +91,16 @@ struct Line {
     confirmed_offset: Option<i64>,
     seen_end: Option<i64>,
     origin_offset: Option<i64>,
-    epoch: i64,
-    pending_bytes: usize,
+    epoch: Option<i64>,
+    pending_bytes: Option<usize>,
     caches_behind: bool,
     last_event_at: Option<String>,
     applied_at: Option<String>,
     topic_id: Option<String>,
     last_record: Option<LastRecord>,
     owner: Option<String>,
+    /// What is wrong with it.
+    trouble: Option<String>,
 }
 
 /// A move as it is printed.
@@ -129,8 +131,11 @@ async fn print(config: &Config, show: &Show) -> Result<Outcome, Fault> {
     let mut lines = Vec::new();
     for role in ROLES.iter().filter(|role| show.role.is_empty() || show.role.iter().any(|it| it.name == role.name)) {
         let standings = positions::all(&mut *mysql::acquire(&pool).await?, role).await?;
-        lines.extend(standings.into_iter().filter(|it| show.partition.is_none_or(|only| only == it.partition)).map(|it| line(role, it)));
+        let lost = positions::missing(role, &standings).into_iter().map(|it| lost_line(role, it));
+        lines.extend(standings.into_iter().map(|it| line(role, it)).chain(lost));
     }
+    lines.sort_by_key(|it| (ROLES.iter().position(|role| role.name == it.role), it.partition));
+    lines.retain(|it| show.partition.is_none_or(|only| only == it.partition));
     config.output.rows(
         &lines,
         &[
@@ -140,15 +145,28 @@ async fn print(config: &Config, show: &Show) -> Result<Outcome, Fault> {
             ("confirmed", |it| or_dash(it.confirmed_offset)),
             ("end seen", |it| or_dash(it.seen_end)),
             ("origin", |it| or_dash(it.origin_offset)),
-            ("epoch", |it| it.epoch.to_string()),
-            ("pending", |it| format!("{} B{}", it.pending_bytes, if it.caches_behind { ", caches behind" } else { "" })),
+            ("epoch", |it| or_dash(it.epoch)),
+            ("pending", pending),
             ("last event", |it| or_dash(it.last_event_at.clone())),
             ("applied", |it| or_dash(it.applied_at.clone())),
             ("topic id", |it| or_dash(it.topic_id.clone())),
             ("owner", |it| or_dash(it.owner.clone())),
+            ("", |it| it.trouble.clone().unwrap_or_default()),
         ],
     )?;
-    Ok(Outcome::Fine)
+    Ok(Outcome::trouble_if(|| lines.iter().any(|it| it.trouble.is_some())))
+}
+
+fn pending(line: &Line) -> String {
+    let behind = if line.caches_behind { ", caches behind" } else { "" };
+    line.pending_bytes.map_or_else(|| "-".to_owned(), |it| format!("{it} B{behind}"))
+}
+
+/// A partition whose row is lost.
+fn lost_line(role: &'static Role, partition: i32) -> Line {
+    let trouble = Some(positions::give_back(role, partition));
+    let line = line(role, Standing { partition, ..Standing::default() });
+    Line { epoch: None, pending_bytes: None, trouble, ..line }
 }
 
 fn line(role: &'static Role, standing: Standing) -> Line {
@@ -160,14 +178,15 @@ fn line(role: &'static Role, standing: Standing) -> Line {
         confirmed_offset: position.confirmed_offset,
         seen_end: standing.seen_end,
         origin_offset: position.origin_offset,
-        epoch: position.epoch,
-        pending_bytes: position.pending.map_or(0, |it| it.len()),
+        epoch: Some(position.epoch),
+        pending_bytes: Some(position.pending.map_or(0, |it| it.len())),
         caches_behind: position.caches_behind,
         last_event_at: standing.last_event_at.and_then(Time::to_rfc3339),
         applied_at: standing.applied_at.and_then(Time::to_rfc3339),
         topic_id: position.topic_id,
         last_record: position.last_record,
         owner: standing.owner,
+        trouble: None,
     }
 }
 

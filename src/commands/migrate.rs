@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{Outcome, database};
-use crate::{config::Config, fault::Fault, store::migrations};
+use crate::{
+    config::Config,
+    fault::Fault,
+    store::{migrations, positions},
+};
 
 const TEACHES: &str = "\
 Examples:
@@ -37,14 +41,14 @@ struct Line {
 pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
     let pool = database(config).await?;
     let lacks = if args.check { migrations::lacks(&pool).await? } else { migrations::apply(&pool).await? };
-    let damaged = !lacks.lanes.is_empty();
-    let missing = damaged || (args.check && !lacks.is_empty());
+    let missing = !lacks.lanes.is_empty() || (args.check && !lacks.is_empty());
     let state = if args.check { "missing" } else { "made" };
     let migrations = lacks.migrations.into_iter().map(|name| Line { what: "migration", name, parts: 1, state });
     let months = lacks.months.into_iter().map(|(name, parts)| Line { what: "months", name, parts: parts.len(), state });
     let catalogues = lacks.catalogues.into_iter().map(|(name, parts)| Line { what: "catalogue", name: name.to_owned(), parts, state });
     let views = lacks.views.into_iter().map(|name| Line { what: "view", name: name.to_owned(), parts: 1, state });
-    let lanes = lacks.lanes.into_iter().map(|(ledger, partition)| (format!("{ledger} {partition}"), "missing"));
+    let advice = lacks.lanes.first().map(|(role, partition)| positions::give_back(role, *partition));
+    let lanes = lacks.lanes.into_iter().map(|(role, partition)| (format!("{} {partition}", role.ledger), "missing"));
     let lanes = lanes.map(|(name, state)| Line { what: "ledger row", name, parts: 1, state });
     let lines: Vec<Line> = migrations.chain(months).chain(catalogues).chain(views).chain(lanes).collect();
     config.output.rows(
@@ -56,10 +60,10 @@ pub async fn run(config: &Config, args: Args) -> Result<Outcome, Fault> {
             ("state", |it| it.state.to_owned()),
         ],
     )?;
-    config.output.remark(match (damaged, missing) {
-        (true, _) => "rows of a ledger are lost: give them back from a backup of the database, nothing else knows them",
-        (false, true) => "run `fleet migrate`",
-        (false, false) => "the database is up to date",
+    config.output.remark(match (&advice, missing) {
+        (Some(advice), _) => advice,
+        (None, true) => "run `fleet migrate`",
+        (None, false) => "the database is up to date",
     });
     Ok(Outcome::trouble_if(|| missing))
 }

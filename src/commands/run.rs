@@ -31,6 +31,7 @@ Examples:
   fleet run --role ROLE          one role; each further process takes over a share of its partitions
   fleet run --role ROLE,ROLE     several in one process
   fleet run --all                every role
+  fleet run --role ROLE --http 127.0.0.1:0    a second process on one machine: a free port, which its log names
 
 SIGTERM or ctrl-c ends it within 30 seconds: batches in flight are finished or rolled back, positions are kept.
 A second signal ends it at once; nothing is lost by that either.

@@ -16,17 +16,30 @@ const OURS: &[(&str, &str)] = &[
     ("acks", "derived events count only when every replica has them"),
     ("auto.offset.reset", "a lost range is told, never jumped over"),
     ("bootstrap.servers", "set FLEET_BROKERS"),
-    ("metadata.broker.list", "set FLEET_BROKERS"),
     ("enable.auto.commit", "the ledger holds the position"),
     ("enable.auto.offset.store", "the ledger holds the position"),
     ("enable.idempotence", "derived events keep their order"),
+    ("message.timeout.ms", "derived events wait for their acknowledgement without limit"),
+    ("message.send.max.retries", "derived events wait for their acknowledgement without limit"),
+    ("message.max.bytes", "the contract fixes how large a record may be"),
     ("group.id", "it is made from the role; set FLEET_NAMESPACE"),
     ("group.protocol", "claims are built on the classic protocol"),
     ("isolation.level", "positions are counted in all records"),
     ("partition.assignment.strategy", "claims are built on cooperative-sticky"),
     ("partitioner", "the contract fixes murmur2_random"),
-    ("request.required.acks", "derived events count only when every replica has them"),
     ("transactional.id", "derived events are told apart by their ids"),
+];
+
+/// Other names that the client has for a property: set under both, either might win.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("compression.type", "compression.codec"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("fetch.message.max.bytes", "max.partition.fetch.bytes"),
+    ("max.in.flight", "max.in.flight.requests.per.connection"),
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("request.required.acks", "acks"),
+    ("retries", "message.send.max.retries"),
 ];
 
 /// Properties whose value may stand in a file.
@@ -44,14 +57,16 @@ impl Properties {
     /// One that the client does not know or take, or that is fleet's own, by the name of its variable.
     pub fn new(brokers: &str, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, Fault> {
         let mut properties = Self::default();
+        let mut variables: BTreeMap<String, String> = BTreeMap::new();
         for (variable, value) in env {
             let Some(name) = variable.strip_prefix(PREFIX) else { continue };
             let (property, value) = read(&variable, name, value)?;
             refuse_ours(&variable, &property)?;
-            if properties.0.insert(property, value).is_some() {
-                let variable = variable.strip_suffix("_FILE").unwrap_or(&variable);
-                return Err(Fault::fatal(format!("{variable} and {variable}_FILE are both given: keep one")));
+            if let Some(other) = variables.insert(property.clone(), variable.clone()) {
+                let (first, second) = (variable.as_str().min(&other), variable.as_str().max(&other));
+                return Err(Fault::fatal(format!("{first} and {second} are both given: keep one")));
             }
+            properties.0.insert(property, value);
         }
         properties.check(brokers)?;
         Ok(properties)
@@ -106,8 +121,10 @@ fn refuse_ours(variable: &str, property: &str) -> Result<(), Fault> {
     ours.map_or(Ok(()), |(_, why)| Err(Fault::fatal(format!("{variable}: {property} is fleet's own to set: {why}"))))
 }
 
+/// A property by the one name that it has here.
 fn property_of(name: &str) -> String {
-    name.to_lowercase().replace('_', ".")
+    let name = name.to_lowercase().replace('_', ".");
+    OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, property)| (*property).to_owned())
 }
 
 fn variable_of(property: &str) -> String {

@@ -85,6 +85,15 @@ fn refuses_a_property_by_the_name_of_its_variable() {
     assert!(refusal(&[], &[("FLEET_KAFKA_NO_SUCH_THING", "1")]).starts_with("FLEET_KAFKA_NO_SUCH_THING: "));
     assert!(refusal(&[], &[("FLEET_KAFKA_SESSION_TIMEOUT_MS", "soon")]).starts_with("FLEET_KAFKA_SESSION_TIMEOUT_MS: "));
     assert!(refusal(&[], &[("FLEET_KAFKA_GROUP_ID", "mine")]).starts_with("FLEET_KAFKA_GROUP_ID: group.id is fleet's own to set"));
+    for name in
+        ["MESSAGE_TIMEOUT_MS", "DELIVERY_TIMEOUT_MS", "RETRIES", "MESSAGE_MAX_BYTES", "REQUEST_REQUIRED_ACKS", "METADATA_BROKER_LIST"]
+    {
+        let (variable, value) = (format!("FLEET_KAFKA_{name}"), "1000");
+        let refused = refusal(&[], &[(&variable, value)]);
+        assert!(refused.starts_with(&format!("{variable}: ")) && refused.contains("is fleet's own to set"), "{refused}");
+    }
+    let both = refusal(&[], &[("FLEET_KAFKA_LINGER_MS", "1"), ("FLEET_KAFKA_QUEUE_BUFFERING_MAX_MS", "2")]);
+    assert_eq!(both, "FLEET_KAFKA_LINGER_MS and FLEET_KAFKA_QUEUE_BUFFERING_MAX_MS are both given: keep one");
 }
 
 const FROM: [&str; 4] = ["--smtp-from", "Fleet <fleet@example.org>", "--smtp-unsubscribe-url", "https://example.org/u"];

@@ -15,6 +15,13 @@ use workers::fold::{MAX_MESSAGE_BYTES, envelope};
 
 use crate::{fault::Fault, retry::Retry};
 
+/// What derived events need: a configuration that sets one of these otherwise is refused before it comes here.
+const FIXED: [(&str, &str); 4] =
+    [("enable.idempotence", "true"), ("acks", "all"), ("message.timeout.ms", "0"), ("partitioner", "murmur2_random")];
+
+/// What stands where the configuration says nothing.
+const DEFAULTS: [(&str, &str); 3] = [("linger.ms", "5"), ("compression.codec", "lz4"), ("queue.buffering.max.kbytes", "65536")];
+
 /// A producer that any lane may use.
 #[derive(Clone)]
 pub struct Producer {
@@ -71,22 +78,12 @@ impl ProducerContext for Context {
 }
 
 impl Producer {
-    /// A producer; it connects by itself.
+    /// A producer with these properties, its own beside them; it connects by itself.
     ///
     /// # Errors
     /// Fatal: a setting that librdkafka refuses.
     pub fn new(base: &ClientConfig) -> Result<Self, Fault> {
-        let mut config = base.clone();
-        config
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
-            .set("message.timeout.ms", "0")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "5")
-            .set("compression.codec", "lz4")
-            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
-            .set("queue.buffering.max.kbytes", "65536");
-        let inner = config.create_with_context(Context).map_err(|error| Fault::fatal(format!("kafka producer: {error}")))?;
+        let inner = settings(base).create_with_context(Context).map_err(|error| Fault::fatal(format!("kafka producer: {error}")))?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -122,6 +119,20 @@ impl Producer {
     }
 }
 
+fn settings(base: &ClientConfig) -> ClientConfig {
+    let mut config = base.clone();
+    for (name, value) in DEFAULTS {
+        if base.get(name).is_none() {
+            config.set(name, value);
+        }
+    }
+    for (name, value) in FIXED {
+        config.set(name, value);
+    }
+    config.set("message.max.bytes", MAX_MESSAGE_BYTES.to_string());
+    config
+}
+
 fn refused(error: &KafkaError) -> Fault {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition) => {
@@ -131,5 +142,27 @@ fn refused(error: &KafkaError) -> Fault {
             Fault::fatal(format!("producing a derived event: {error}"))
         }
         _ => Fault::transient(format!("producing a derived event: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::{cli::Cli, config::Config};
+
+    #[test]
+    fn what_the_environment_sets_wins_over_the_defaults_by_whatever_name() {
+        let env = [("FLEET_KAFKA_QUEUE_BUFFERING_MAX_MS", "50"), ("FLEET_KAFKA_COMPRESSION_TYPE", "zstd")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let config = Config::new(Cli::parse_from(["fleet", "roles"]).config, env).unwrap();
+        let settings = settings(&config.kafka());
+        let get = |name| settings.get(name);
+        assert_eq!([get("linger.ms"), get("compression.codec")], [Some("50"), Some("zstd")]);
+        assert_eq!([get("queue.buffering.max.ms"), get("compression.type")], [None, None], "the client takes them in any order");
+        assert_eq!(get("queue.buffering.max.kbytes"), Some("65536"));
+        assert_eq!(get("message.timeout.ms"), Some("0"));
+        settings.create_native_config().unwrap();
     }
 }

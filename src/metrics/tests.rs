@@ -47,7 +47,7 @@ fn series_of_a_partition_vanish_with_its_last_handle() {
 }
 
 #[test]
-fn promtool_finds_nothing_where_it_is_installed() {
+fn every_metric_of_the_table_is_shown() {
     let metrics = metrics();
     let (role, lane) = (metrics.role("r"), metrics.lane("r", "t", 0));
     role.letters("data", 1);
@@ -67,17 +67,4 @@ fn promtool_finds_nothing_where_it_is_installed() {
     for spec in TABLE {
         assert!(text.contains(spec.name), "{} is never shown", spec.name);
     }
-    let Some(promtool) = std::env::var_os("FLEET_PROMTOOL") else {
-        return eprintln!("FLEET_PROMTOOL is not set: names are not checked by promtool");
-    };
-    let mut child = std::process::Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
-    let said = child.wait_with_output().unwrap();
-    assert!(said.status.success() && said.stderr.is_empty(), "{}", String::from_utf8_lossy(&said.stderr));
 }

@@ -8,7 +8,7 @@ use sqlx::{Executor as _, MySqlConnection, MySqlPool, Row as _, migrate::Migrato
 use time::OffsetDateTime;
 use workers::{
     ROLES,
-    fold::{Day, Time},
+    fold::{Day, Role, Time},
 };
 
 use super::{
@@ -33,7 +33,7 @@ const PARTITIONS: &str = "SELECT table_name AS name, partition_name AS part, par
      WHERE table_schema = DATABASE() AND partition_method = 'RANGE COLUMNS' ORDER BY table_name, partition_ordinal_position";
 
 /// What a database lacks.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Lacks {
     /// Migrations that are not applied, as `<version> <description>`.
     pub migrations: Vec<String>,
@@ -43,8 +43,8 @@ pub struct Lacks {
     pub catalogues: Vec<(&'static str, usize)>,
     /// Views that must be made anew.
     pub views: Vec<&'static str>,
-    /// Ledgers without a row for a partition: that is damage, which nothing here mends.
-    pub lanes: Vec<(&'static str, i32)>,
+    /// Roles whose ledgers have no row for a partition: that is damage, which nothing here mends.
+    pub lanes: Vec<(&'static Role, i32)>,
 }
 
 impl Lacks {
@@ -90,11 +90,11 @@ async fn outdated_views(connection: &mut MySqlConnection) -> Result<Vec<&'static
 }
 
 /// Partitions of a role's topic that its ledger has no row for.
-async fn missing_lanes(pool: &MySqlPool) -> Result<Vec<(&'static str, i32)>, Fault> {
+async fn missing_lanes(pool: &MySqlPool) -> Result<Vec<(&'static Role, i32)>, Fault> {
     let mut missing = Vec::new();
     for role in ROLES {
-        let found: Vec<i32> = positions::all(&mut *acquire(pool).await?, role).await?.into_iter().map(|it| it.partition).collect();
-        missing.extend((0..role.topic.partitions).filter(|it| !found.contains(it)).map(|it| (role.ledger, it)));
+        let found = positions::all(&mut *acquire(pool).await?, role).await?;
+        missing.extend(positions::missing(role, &found).into_iter().map(|it| (*role, it)));
     }
     Ok(missing)
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::fault::Fault;
 
 /// A row of a ledger.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Standing {
     /// The partition.
     pub partition: i32,
@@ -56,6 +56,20 @@ pub async fn all(connection: &mut MySqlConnection, role: &Role) -> Result<Vec<St
     let select = ALL.replace("{ledger}", &quote(role.ledger));
     let rows = sqlx::query(&select).fetch_all(connection).await.map_err(|error| fault(&error))?;
     rows.iter().map(standing).collect()
+}
+
+/// Partitions of a role's topic that its ledger has no row for.
+pub fn missing(role: &Role, standings: &[Standing]) -> Vec<i32> {
+    (0..role.topic.partitions).filter(|it| !standings.iter().any(|standing| standing.partition == *it)).collect()
+}
+
+/// What to do about a partition that the ledger has no row for.
+pub fn give_back(role: &Role, partition: i32) -> String {
+    format!(
+        "no row in the ledger: restore {} from the backup of the role's tables, or \
+         `fleet ledger move --role {} --partition {partition} --to earliest --accept-loss --reason …`",
+        role.ledger, role.name
+    )
 }
 
 /// All moves of a role's ledger, by partition, in their order.

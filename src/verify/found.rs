@@ -72,8 +72,8 @@ pub async fn read(options: MySqlConnectOptions, wanted: Wanted<'_>, tell: impl F
     let lane = || Lane { tables: role.tables.iter().map(|_| Rows::new()).collect(), ..Lane::default() };
     let mut lanes: BTreeMap<i32, Lane> = wanted.partitions().map(|it| (it, lane())).collect();
     let standings = positions::all(&mut connection, role).await?;
-    if let Some(missing) = lanes.keys().find(|it| !standings.iter().any(|standing| standing.partition == **it)) {
-        return Err(Fault::fatal(format!("{} has no row for partition {missing}: run `fleet migrate --check`", role.ledger)));
+    if let Some(missing) = positions::missing(role, &standings).into_iter().find(|it| lanes.contains_key(it)) {
+        return Err(Fault::fatal(format!("partition {missing}: {}", positions::give_back(role, missing))));
     }
     for standing in standings {
         lanes.entry(standing.partition).and_modify(|it| it.position = standing.position);

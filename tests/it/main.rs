@@ -10,6 +10,7 @@ mod support;
 mod boards;
 mod breaker;
 mod chain;
+mod commands;
 mod commit;
 mod conversations;
 mod crash;

@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions},
+    admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     message::{Header, Headers as _, OwnedHeaders},
@@ -192,6 +192,25 @@ impl Log {
         let more = NewPartitions::new(topic, count);
         let done = self.runtime.block_on(self.admin.create_partitions([&more], &AdminOptions::new())).expect("an answer");
         assert!(done.iter().all(Result::is_ok), "partitions of {topic}: {done:?}");
+    }
+
+    /// Gives a topic these settings, and all others their defaults.
+    pub fn alter(&self, topic: &str, settings: &[(&str, &str)]) {
+        let resource = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let altered = settings.iter().fold(resource, |it, (name, value)| it.set(name, value));
+        let done = self.runtime.block_on(self.admin.alter_configs([&altered], &AdminOptions::new())).expect("an answer");
+        assert!(done.iter().all(Result::is_ok), "settings of {topic}: {done:?}");
+        soon(&format!("the brokers to show the settings of {topic}"), || {
+            let asked = [ResourceSpecifier::Topic(topic)];
+            let shown = self
+                .runtime
+                .block_on(self.admin.describe_configs(&asked, &AdminOptions::new()))
+                .map_err(|it| it.to_string())?
+                .remove(0)
+                .map_err(|it| it.to_string())?;
+            let is = |name: &str| shown.get(name).and_then(|it| it.value.clone()).unwrap_or_default();
+            settings.iter().try_for_each(|(name, value)| when(is(name) == *value, || format!("{name} is {}", is(name))))
+        });
     }
 
     /// Deletes the records of a partition before an offset, as retention does.
