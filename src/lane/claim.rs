@@ -13,6 +13,7 @@ use crate::{
     store::{
         ledger::{LastRecord, Position, StillMine, Token},
         pending::Pending,
+        positions,
     },
 };
 
@@ -86,13 +87,7 @@ impl Lane {
         if !self.consumer.is_mine(partition, assignment) {
             return Err(End::Ordered(super::Order::Revoked));
         }
-        let role = self.context.role;
-        let line = format!(
-            "{} has no row for partition {partition}: give it back from a backup, or {}; `fleet migrate --check` lists all that are lost",
-            role.ledger,
-            self.way_out()
-        );
-        Err(End::Standstill(State::LedgerMissing, line))
+        Err(End::Standstill(State::LedgerMissing, positions::give_back(self.context.role, partition)))
     }
 
     /// Where Redis has seen this lane further than the ledger says, the database was put back: versions must go on rising.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::{
     Seed, Worker, World, boards, caches, events,
     faults::Faults,
+    log::Message,
     oracle::{Oracle, assert_derived, letters},
     results, soon,
     wait::{holds_for, when},
@@ -31,6 +32,14 @@ fn await_blocked(worker: &Worker) {
     soon("a lane to be sink-blocked", || {
         let lanes = worker.lanes()?;
         when(lanes.iter().any(|it| it["state"] == "sink-blocked"), || format!("{lanes:?}"))
+    });
+}
+
+/// Waits until an error of MySQL is counted by its class.
+fn assert_told(worker: &Worker, class: &str) {
+    soon(&format!("a {class} of MySQL to be counted"), || {
+        let errors = worker.metrics()?.sum("fleet_store_errors_total", &["store=\"mysql\"", &format!("class=\"{class}\"")]);
+        when(errors >= 1.0, || format!("{errors} errors"))
     });
 }
 
@@ -153,9 +162,22 @@ fn a_registry_that_is_away_holds_unknown_schemas_only() {
     assert_eq!(world.database.applied(results()), 0, "nothing can be read yet");
     faults.start("registry");
     world.settle(results());
+    let unknown = world.register("test-results-value", &results().topic.schema.replacen("\"doc\"", "\"doc2\": \"\", \"doc\"", 1));
+    assert_ne!(unknown, world.schema_id(results().topic), "another schema");
     faults.kill("registry");
+    let event = events::test_result(&mut seed, 7, events::start());
+    let message = Message::of(results().topic, unknown, &event);
+    let lane = i64::from(message.partition);
+    world.log.send(&world.topic(results().topic), &[message]);
     world.send(results().topic, &events::test_results(&mut seed, 200, 1_000));
-    world.settle(results());
+    soon("one lane to wait and all others to be at the end", || {
+        let lanes = worker.lanes()?;
+        let of_role: Vec<_> = lanes.iter().filter(|it| it["role"] == "test-results").collect();
+        let is_right = |it: &&serde_json::Value| {
+            (it["partition"] == lane) == (it["state"] == "sink-blocked") && (it["partition"] == lane) == (it["lag_records"] != 0)
+        };
+        when(of_role.len() == 10 && of_role.iter().all(is_right), || format!("{of_role:?}"))
+    });
     faults.start("registry");
     all_is_well(&world, worker);
 }
@@ -175,6 +197,7 @@ fn a_read_only_mysql_is_waited_for() {
         await_blocked(&worker);
         await_readiness(&worker, 503);
         assert_eq!(is_alive(&worker), Ok(()));
+        assert_told(&worker, "read-only");
         world.database.run("SET GLOBAL read_only = OFF").unwrap();
     });
     all_is_well(&world, worker);
@@ -230,10 +253,7 @@ fn a_flush_that_a_deadlock_ends_is_done_again() {
     });
     lock.run(&format!("UPDATE test_results_ledger SET owner = owner WHERE partition_id = {lane}"));
     lock.run("COMMIT");
-    soon("the deadlock to be told", || {
-        let errors = worker.metrics()?.sum("fleet_store_errors_total", &["store=\"mysql\""]);
-        when(errors >= 1.0, || format!("{errors} errors of MySQL"))
-    });
+    assert_told(&worker, "deadlock");
     all_is_well(&world, worker);
 }
 
@@ -254,6 +274,7 @@ fn a_mysql_without_room_is_waited_for() {
     world.under_load(results().topic, &events::test_results(&mut seed, 200, EVENTS), || {
         await_blocked(&worker);
         assert_eq!(is_alive(&worker), Ok(()));
+        assert_told(&worker, "full");
         world.database.run("DROP TABLE ballast").unwrap();
     });
     all_is_well(&world, worker);

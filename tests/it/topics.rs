@@ -116,6 +116,42 @@ fn records_lost_to_retention_stop_their_lane_alone_until_the_loss_is_accepted() 
 }
 
 #[test]
+fn records_taken_away_before_a_running_lane_came_to_them_stop_it_alone() {
+    let mut seed = Seed::of("taken-away");
+    let mut world = World::new("taken-away");
+    // What the worker has fetched it applies: more than that is to lie in the log.
+    world.variables.insert("FLEET_KAFKA_QUEUED_MIN_MESSAGES", "1".to_owned());
+    let worker = world.worker("test-results");
+    world.send(results().topic, &events::test_results(&mut seed, 60, 600));
+    world.settle(results());
+    let of_one: Vec<_> = (0..6_000).map(|it| events::test_result(&mut seed, 7, events::start() + it * 60_000)).collect();
+    let lane = results().topic.partition_of(b"7");
+    let lock = world.database.hold(&format!("BEGIN; SELECT next_offset FROM test_results_ledger WHERE partition_id = {lane} FOR UPDATE"));
+    world.send(results().topic, &of_one);
+    worker.await_state(lane, "sink-blocked");
+    let topic = world.topic(results().topic);
+    let (_, end) = world.log.watermarks(&topic, lane).unwrap();
+    world.log.delete_records(&topic, lane, end - 5);
+    drop(lock);
+    let detail = worker.await_state(lane, "out-of-range");
+    assert!(detail.contains("retention took records") && detail.contains("fleet ledger move"), "{detail}");
+    let mut others = events::test_results(&mut seed, 60, 600);
+    others.retain(|it| results().topic.partition_of(it["user_id"].to_string().as_bytes()) != lane);
+    world.send(results().topic, &others);
+    soon("the other lanes to be at the end", || {
+        let lanes = worker.lanes()?;
+        let behind: Vec<_> =
+            lanes.iter().filter(|it| it["partition"] != lane && (it["lag_records"] != 0 || it["state"] != "idle")).collect();
+        when(behind.is_empty() && lanes.len() == 10, || format!("{behind:?}"))
+    });
+    nothing_lettered(&world);
+    move_to(&world, lane, "earliest");
+    world.settle(results());
+    nothing_lettered(&world);
+    worker.stop();
+}
+
+#[test]
 fn what_ends_a_transaction_is_no_record_that_is_behind() {
     let (world, worker, mut seed) = settled("transaction", "test-results");
     let messages = world.messages(results().topic, &events::test_results(&mut seed, 60, 600));
@@ -168,7 +204,7 @@ fn a_missing_ledger_row_stops_its_lane_alone_and_the_row_given_back_lets_it_go_o
     world.database.run(&format!("DELETE FROM test_results_ledger WHERE {row}")).unwrap();
     world.send(results().topic, &events::test_results(&mut seed, 60, 600));
     let detail = worker.await_state(3, "ledger-missing");
-    assert!(detail.contains("fleet migrate --check"), "{detail}");
+    assert!(detail.contains("backup") && detail.contains("fleet ledger move"), "{detail}");
     let check = world.run(&["migrate", "--check"]);
     assert_eq!(check.status.code(), Some(1), "{}", told(&check));
     // `settled` looks at the rows that are there.

@@ -34,7 +34,7 @@ impl Work<'_> {
         let (Some(record), Some(entry)) = (batch.records.get(place), batch.entries.get(place)) else { return Ok(()) };
         let reason = entry.event.as_ref().err().map_or("refused by the rows", |it| it.reason.as_str());
         let line = format!(
-            "too many records cannot be applied, now offset {}: {reason}: mend the producer, or `fleet letters accept --role {} --partition {}`",
+            "too many records cannot be applied, now offset {}: {reason}: mend the producer, or `fleet letters accept --role {} --partition {} --reason …`",
             record.offset, self.context.role.name, self.lane.partition
         );
         self.seat = None;
