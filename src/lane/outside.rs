@@ -262,6 +262,7 @@ impl CacheWriter {
         let written = if stale {
             Err(Fault::transient("redis: entries waited too long"))
         } else {
+            crate::failpoint!("before-caches");
             self.context.caches.write(self.lane.0, work.version, &work.entries).await
         };
         written.inspect_err(|error| {

@@ -76,6 +76,51 @@ fn a_worker_frozen_between_commit_and_redis_overwrites_nothing_newer() {
 }
 
 #[test]
+fn a_worker_frozen_in_its_last_step_to_redis_overwrites_nothing_newer() {
+    freeze_at("frozen-late", "before-caches");
+}
+
+#[test]
+fn a_worker_frozen_before_its_flush_lands_nothing_where_another_has_claimed() {
+    let mut seed = Seed::of("frozen-before");
+    let world = World::new("frozen-before");
+    let proxied = || {
+        let proxy = world.proxy(&world.servers.mysql_address());
+        let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+        (proxy, url)
+    };
+    let ((zombies, zombie_url), (heirs, heir_url)) = (proxied(), proxied());
+    let failpoint = format!("after-fold:{}", seed.within(3, 9));
+    let stops = [("FLEET_FAILPOINT", failpoint.as_str()), ("FLEET_FAILPOINT_STOP", "1"), ("FLEET_MYSQL_URL", &zombie_url)];
+    let zombie = world.worker_with("test-results", &stops);
+    world.send(results().topic, &events::test_results(&mut seed, 20, 1_500));
+    wait_until("the worker to freeze", SESSION * 5, || when(zombie.is_frozen(), || "it runs".to_owned()));
+    let before = tokens(&world);
+    // The heir claims, and does not flush: the ledger stands where the zombie left it, under another token. The zombie claims no more.
+    heirs.hold(Some(FLUSH));
+    zombies.hold(Some(CLAIM));
+    let heir = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &heir_url)]);
+    wait_until("every lane to be claimed anew", SESSION + GRACE, || {
+        let left = tokens(&world).into_iter().filter(|(partition, token)| before[partition] == *token).count();
+        when(left == 0, || format!("{left} are still the frozen worker's"))
+    });
+    let applied = world.database.applied(results());
+    zombie.thaw();
+    soon("the zombie to be fenced", || when(zombie.metric("fleet_fenced_total", &[]) > 0.0, || "it is not".to_owned()));
+    holds_for(Duration::from_secs(2), || {
+        let now = world.database.applied(results());
+        when(now == applied, || format!("{now} records are applied, and not {applied}: the zombie flushed"))
+    });
+    zombies.hold(None);
+    heirs.hold(None);
+    world.settle(results());
+    Oracle::of(&world, results()).assert(&world);
+    caches::assert_equal(&world, results());
+    heir.stop();
+    zombie.stop();
+}
+
+#[test]
 fn a_worker_frozen_from_outside_under_load_is_fenced() {
     let mut seed = Seed::of("frozen-outside");
     let world = World::new("frozen-outside");
@@ -103,7 +148,9 @@ fn a_worker_frozen_from_outside_under_load_is_fenced() {
     zombie.stop();
 }
 
-/// What a claim says first: a worker whose claims are to hang may not say it.
+/// What a flush says first: a worker whose flushes are to hang may not say it.
+const FLUSH: &str = "FORCE INDEX (PRIMARY)";
+/// What a claim says first.
 const CLAIM: &str = "WHERE partition_id = ? AND shard = 0 FOR UPDATE";
 
 /// A worker whose claims all hang in a slow MySQL, beside a first one, and a second to which partitions of both then move.
