@@ -48,8 +48,19 @@ pub fn strike(name: &str) -> bool {
     let signal = if stops { "-STOP" } else { "-KILL" };
     let sent = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
     if stops {
-        // On a busy machine a stop takes a while to reach every thread: this one must not go on meanwhile.
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        await_thaw();
     }
     !stops && sent.is_ok()
+}
+
+/// Waits until this process was stopped and goes on: on a busy machine a stop takes a while to reach every thread, and this one must not go
+/// on before, nor later than any other.
+#[cfg(feature = "failpoints")]
+fn await_thaw() {
+    use std::time::{Duration, Instant};
+    let mut seen = Instant::now();
+    while seen.elapsed() < Duration::from_secs(1) {
+        seen = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
