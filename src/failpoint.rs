@@ -46,19 +46,20 @@ pub fn strike(name: &str) -> bool {
     }
     let stops = std::env::var_os("FLEET_FAILPOINT_STOP").is_some();
     let signal = if stops { "-STOP" } else { "-KILL" };
+    let asked = std::time::Instant::now();
     let sent = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
     if stops {
-        await_thaw();
+        await_thaw(asked);
     }
     !stops && sent.is_ok()
 }
 
-/// Waits until this process was stopped and goes on: on a busy machine a stop takes a while to reach every thread, and this one must not go
+/// Waits until this process was stopped, as was asked then, and goes on: on a busy machine a stop takes a while to reach every thread, and this one must not go
 /// on before, nor later than any other.
 #[cfg(feature = "failpoints")]
-fn await_thaw() {
+fn await_thaw(asked: std::time::Instant) {
     use std::time::{Duration, Instant};
-    let mut seen = Instant::now();
+    let mut seen = asked;
     while seen.elapsed() < Duration::from_secs(1) {
         seen = Instant::now();
         std::thread::sleep(Duration::from_millis(1));
