@@ -8,7 +8,7 @@ use std::{
 
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
-    admin::{AdminClient, AdminOptions, NewPartitions},
+    admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer as _},
     message::{Header, Headers as _, OwnedHeaders},
@@ -176,6 +176,20 @@ impl Log {
         let more = NewPartitions::new(topic, count);
         let done = self.runtime.block_on(self.admin.create_partitions([&more], &AdminOptions::new())).expect("an answer");
         assert!(done.iter().all(Result::is_ok), "partitions of {topic}: {done:?}");
+    }
+
+    /// From now on a topic takes no record of more bytes; `fleet topics apply` mends it.
+    pub fn limit_records(&self, topic: &str, bytes: usize) {
+        let (place, bytes) = (ResourceSpecifier::Topic(topic), bytes.to_string());
+        let limit = AlterConfig::new(place).set("max.message.bytes", &bytes);
+        let done = self.runtime.block_on(self.admin.alter_configs([&limit], &AdminOptions::new())).expect("an answer");
+        assert!(done.iter().all(Result::is_ok), "{topic}: {done:?}");
+        soon(&format!("the limit of {topic}"), || {
+            let told = self.runtime.block_on(self.admin.describe_configs([&place], &AdminOptions::new()));
+            let told = told.map_err(|it| it.to_string())?.remove(0).map_err(|it| it.to_string())?;
+            let value = told.get("max.message.bytes").and_then(|it| it.value.clone());
+            when(value.as_ref() == Some(&bytes), || format!("it is {value:?}"))
+        });
     }
 
     /// Deletes the records of a partition before an offset, as retention does.
