@@ -210,8 +210,10 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             tokio::select! {
-                () = hold(stream, Arc::clone(&shared)) => {}
+                // Who was told to hang up answers nothing more.
+                biased;
                 () = shared.hang_up.notified() => {}
+                () = hold(stream, Arc::clone(&shared)) => {}
             }
         });
     }
