@@ -38,7 +38,7 @@ pub struct Flags {
           hide_short_help = true, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     smtp_burst: u32,
 
-    /// How long the mail server may take for a mail's way up to its content, and for its content, in seconds
+    /// How long the mail server may take to begin a conversation, for a mail's way up to its content, and for its content, in seconds
     #[arg(long, global = true, help_heading = MAIL, env = "FLEET_SMTP_TIMEOUT", value_name = "SECONDS", default_value_t = 60,
           hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=600))]
     smtp_timeout: u16,

@@ -9,7 +9,8 @@ mod settle;
 pub mod smtp;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeSet,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,8 +22,9 @@ use tokio::{
     time::{interval, sleep, timeout},
 };
 use workers::fold::{
-    Time,
+    Key, Time,
     drain::{Channel, Drain, Mail, Sender},
+    limit::Class,
 };
 
 use crate::{
@@ -70,6 +72,10 @@ struct Draining {
     clock: Clock,
     /// How long a claim holds.
     lease: Duration,
+    /// Why this process can tell its topic nothing any more.
+    broken: OnceLock<String>,
+    /// Rows whose outcome cannot be told: each was said once.
+    untold: Mutex<BTreeSet<Key>>,
 }
 
 /// What a drain of mails needs to send.
@@ -81,6 +87,10 @@ struct Post {
     from: Mailbox,
     settings: settings::Smtp,
     domains: Mutex<Domains>,
+    /// Since when no mail gets in, as a mail that was handed over found.
+    shut: Mutex<Option<Instant>>,
+    /// Tokens of rows that were given back, until the next round puts them back.
+    unused: Mutex<Vec<Class>>,
     stop: watch::Receiver<bool>,
 }
 
@@ -114,6 +124,8 @@ pub fn start(config: &Config, context: &Arc<Context>, health: &Arc<Health>, stop
             metrics: context.process.drain(context.role.name, drain.name),
             clock: Clock::default(),
             lease: lease(patience),
+            broken: OnceLock::new(),
+            untold: Mutex::default(),
         });
         tasks.push(tokio::spawn(tend(Arc::clone(&own), stop.clone())));
         let Channel::Mail(mail) = drain.channel;
@@ -125,14 +137,15 @@ pub fn start(config: &Config, context: &Arc<Context>, health: &Arc<Health>, stop
     tasks
 }
 
-/// How long a claim holds: longer than the two halves of a handing over together.
+/// How long a claim holds: longer than a conversation's beginning and the two halves of a handing over together.
 fn lease(patience: Duration) -> Duration {
     patience * 3 + Duration::from_secs(2)
 }
 
 impl Draining {
-    /// Says whether the drain takes rows, or why not; a change is logged once.
+    /// Says whether the drain takes rows, or why not; a change is logged once. What is broken stays so.
     fn hold(&self, why: Option<String>) {
+        let why = self.broken.get().cloned().or(why);
         let (role, queue) = (self.context.role.name, self.drain.name);
         self.metrics.held.set(i64::from(why.is_some()));
         if self.health.drain(role, queue, why.clone()) {
@@ -172,6 +185,9 @@ async fn tend(own: Arc<Draining>, mut stop: watch::Receiver<bool>) {
 
 impl Draining {
     async fn report_again(&self) -> Result<(), Fault> {
+        if self.broken.get().is_some() {
+            return Ok(());
+        }
         let unreported = self.on_connection(async |connection| {
             let now = queue::now(connection).await?;
             let before = now.plus(-millis(self.lease));
@@ -218,6 +234,8 @@ impl Post {
             from: settings.from.clone(),
             settings,
             domains: Mutex::default(),
+            shut: Mutex::default(),
+            unused: Mutex::default(),
             stop,
         })
     }
@@ -241,21 +259,27 @@ impl Post {
         self.part(under_way, beat).await;
     }
 
-    /// One look for rows that are due; how long to wait for the next.
+    /// One look for rows that are due; how long to wait for the next. While no mail gets in, one is tried at a time.
     async fn look(self: &Arc<Self>, under_way: &mut JoinSet<()>, retry: &mut Retry) -> Duration {
-        let room = AT_ONCE.saturating_sub(under_way.len());
+        let is_shut = self.is_shut();
+        let room = if is_shut { 1 } else { AT_ONCE }.saturating_sub(under_way.len());
         if room == 0 {
             return PACE;
         }
         match self.round(room).await {
             Ok(Round::Held) => retry.next_delay(),
-            Ok(Round::Jobs(jobs)) => {
-                retry.reset();
-                let found = !jobs.is_empty();
+            Ok(Round::Taken { jobs, looked_at }) => {
+                let tries = is_shut && !jobs.is_empty();
                 for job in jobs {
                     under_way.spawn(Arc::clone(self).perform(job));
                 }
-                if found { PACE } else { LOOK }
+                if tries {
+                    return retry.next_delay();
+                }
+                if !is_shut {
+                    retry.reset();
+                }
+                if looked_at > 0 { PACE } else { LOOK }
             }
             Err(fault) => {
                 self.own.weather(&fault);

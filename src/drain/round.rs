@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::PoisonError, time::Instant};
 use sqlx::{Executor as _, MySqlConnection};
 use uuid::Uuid;
 use workers::fold::{
-    Key, Time, Value,
+    Time, Value,
     drain::{Due, Message, Outcome, Prepared, State},
     limit::{Bucket, Class, Limit},
 };
@@ -54,8 +54,13 @@ pub(super) struct Handing {
 
 /// What came of a round.
 pub(super) enum Round {
-    /// These are to be done now.
-    Jobs(Vec<Job>),
+    /// Rows were taken, if any was due.
+    Taken {
+        /// These are to be done now.
+        jobs: Vec<Job>,
+        /// Rows that were locked and judged, whatever became of them.
+        looked_at: usize,
+    },
     /// The server is not there for us.
     Held,
 }
@@ -67,6 +72,7 @@ struct Taking {
     lanes: String,
     bucket: Bucket,
     jobs: Vec<Job>,
+    looked_at: usize,
 }
 
 impl Post {
@@ -75,32 +81,42 @@ impl Post {
     /// # Errors
     /// As the database says; nothing is claimed then.
     pub(super) async fn round(&self, room: usize) -> Result<Round, Fault> {
+        if self.own.broken.get().is_some() {
+            self.own.hold(None);
+            return Ok(Round::Held);
+        }
         if !self.own.on_connection(async |it| self.own.any_due(it).await).await? {
-            return Ok(Round::Jobs(Vec::new()));
+            return Ok(Round::Taken { jobs: Vec::new(), looked_at: 0 });
         }
         if let Err(away) = self.smtp.reach().await {
             self.own.hold(Some(away.to_string()));
             return Ok(Round::Held);
         }
-        self.own.hold(None);
-        self.own.on_connection(async |it| self.claim(it, room).await).await.map(Round::Jobs)
+        self.reached();
+        self.own.on_connection(async |it| self.claim(it, room).await).await
     }
 
-    async fn claim(&self, connection: &mut MySqlConnection, room: usize) -> Result<Vec<Job>, Fault> {
+    async fn claim(&self, connection: &mut MySqlConnection, room: usize) -> Result<Round, Fault> {
         let run = |error: sqlx::Error| fault(&error);
         connection.execute("BEGIN").await.map_err(run)?;
         let now = queue::now(connection).await?;
         self.own.clock.set(now);
         let lanes = self.own.own_lanes(connection).await?;
         let limit = Limit { per_hour: self.settings.rate.into(), burst: self.settings.burst.into() };
-        let bucket = queue::lock_bucket(connection, self.own.drain.name, Bucket::full(limit, now)).await?;
-        let mut round = Taking { now, lanes, bucket: bucket.refilled(limit, now), jobs: Vec::new() };
+        let mut bucket = queue::lock_bucket(connection, self.own.drain.name, Bucket::full(limit, now)).await?;
+        self.unused().into_iter().for_each(|class| bucket.give(class, 1));
+        let mut round = Taking { now, lanes, bucket: bucket.refilled(limit, now), jobs: Vec::new(), looked_at: 0 };
         for class in [Class::First, Class::Bulk] {
             self.take_class(connection, &mut round, class, room).await?;
         }
         queue::write_bucket(connection, self.own.drain.name, &round.bucket).await?;
         connection.execute("COMMIT").await.map_err(run)?;
-        Ok(round.jobs)
+        Ok(Round::Taken { jobs: round.jobs, looked_at: round.looked_at })
+    }
+
+    /// Tokens of rows that were given back. Where this round fails they are spent: never is more sent than the rate allows.
+    fn unused(&self) -> Vec<Class> {
+        std::mem::take(&mut *self.unused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes rows of a class, as many as there are tokens and room for.
@@ -114,7 +130,9 @@ impl Post {
             self.own.metrics.limiter_waits.inc();
         }
         for key in keys.iter().take(allowed) {
-            let Some(job) = self.take(connection, key, round.now).await? else { continue };
+            let Some(before) = self.own.queue.lock(connection, key, round.now).await? else { continue };
+            round.looked_at += 1;
+            let Some(job) = self.take(connection, before, round.now).await? else { continue };
             tokens -= i64::from(matches!(job, Job::Send(_)));
             round.jobs.push(job);
         }
@@ -122,10 +140,9 @@ impl Post {
         Ok(())
     }
 
-    /// Takes one row, if it is still to be had, and writes what becomes of it.
-    async fn take(&self, connection: &mut MySqlConnection, key: &Key, now: Time) -> Result<Option<Job>, Fault> {
-        let Some(before) = self.own.queue.lock(connection, key, now).await? else { return Ok(None) };
-        let facts = self.own.queue.facts(connection, key).await?;
+    /// Takes one row that is locked, and writes what becomes of it.
+    async fn take(&self, connection: &mut MySqlConnection, before: Entry, now: Time) -> Result<Option<Job>, Fault> {
+        let facts = self.own.queue.facts(connection, &before.key()).await?;
         let due = Due { row: before.values(), facts: facts.as_deref(), now };
         let prepared = (self.mail.prepare)(&due, &self.sender).unwrap_or_else(|reject| Prepared::Close(failed(&reject.reason)));
         let found = before.lease();

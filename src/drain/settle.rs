@@ -1,17 +1,22 @@
 //! Handing a row over, recording what came of it, and telling its topic.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use tokio::time::sleep;
 use uuid::Uuid;
 use workers::fold::{
     Emit, Time, Value,
     drain::{Answer, Channel, Due, Outcome, State},
+    limit::Class,
 };
 
 use super::{
     Draining, Post,
     round::{Handing, Job},
+    smtp::Unsent,
 };
 use crate::{
     fault::Fault,
@@ -37,9 +42,20 @@ impl Post {
             // Frozen on the way: what the row needs is another worker's to say.
             Ok(Answer::Unreached(why)) if !in_time() => why,
             Ok(answer) => return self.settle(handing, answer).await,
-            Err(fault) => fault.to_string(),
+            Err(unsent) => {
+                if let Unsent::Away(fault) = &unsent {
+                    self.turned_away(fault);
+                }
+                unsent.to_string()
+            }
         };
+        self.give_back(&handing, &why).await;
+    }
+
+    async fn give_back(&self, handing: &Handing, why: &str) {
         tracing::debug!("given back: {why}");
+        let class = if handing.before.long("bulk") == 0 { Class::First } else { Class::Bulk };
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner).push(class);
         if let Err(fault) = self.own.write(&handing.before.given_back(), Some(handing.lease)).await {
             self.own.weather(&fault);
         }
@@ -48,7 +64,7 @@ impl Post {
     /// Records what an answer means, and tells the topic. The mail is out: neither is given up while the process lives.
     async fn settle(&self, handing: Handing, answer: Answer) {
         crate::failpoint!("after-answer");
-        self.note(&handing.domain, &answer);
+        self.note(&handing, &answer);
         let now = self.own.clock.now().unwrap_or(Time(handing.entry.long("due_at")));
         let due = Due { row: handing.before.values(), facts: handing.facts.as_deref(), now };
         let outcome = (self.mail.judge)(&due, &answer).unwrap_or_else(|reject| unreadable(&reject.reason));
@@ -60,14 +76,52 @@ impl Post {
         self.own.record(&entry, handing.lease).await;
     }
 
-    fn note(&self, domain: &str, answer: &Answer) {
-        let mut domains = self.domains.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn note(&self, handing: &Handing, answer: &Answer) {
+        let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Answer::Reply { code: 400..500, .. } => domains.put_off(domain, Instant::now()),
-            Answer::Reply { .. } => domains.answered(domain),
+            Answer::Reply { code: 400..500, .. } => domains.put_off(&handing.domain, handing.since, Instant::now()),
+            Answer::Reply { .. } => domains.answered(&handing.domain),
             Answer::Lost(_) | Answer::Unreached(_) => {}
         }
+        if matches!(answer, Answer::Reply { .. }) {
+            self.let_in(handing.since);
+        }
         self.own.metrics.reply(class(answer));
+    }
+}
+
+/// Whether mails get in. That the server takes a conversation does not say so: it may shut mails out all the same.
+impl Post {
+    fn shut(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut().is_some()
+    }
+
+    /// The server takes a conversation.
+    pub(super) fn reached(&self) {
+        let shut = self.shut();
+        if shut.is_none() {
+            self.own.hold(None);
+        }
+    }
+
+    /// A mail did not get in, through no fault of its own.
+    fn turned_away(&self, fault: &Fault) {
+        let mut shut = self.shut();
+        *shut = Some(Instant::now());
+        self.own.hold(Some(fault.to_string()));
+    }
+
+    /// A mail that was claimed at `since` had a reply. Older ones say nothing of how it is now.
+    fn let_in(&self, since: Instant) {
+        let mut shut = self.shut();
+        if shut.is_some_and(|it| it < since) {
+            *shut = None;
+            self.own.hold(None);
+        }
     }
 }
 
@@ -93,45 +147,62 @@ impl Draining {
     async fn record(&self, entry: &Entry, lease: Uuid) {
         let mut recorded = self.write(entry, Some(lease)).await;
         crate::failpoint!("after-record");
-        if self.is_unreported(entry) {
-            self.tell(entry).await;
-        }
+        let is_told = self.is_unreported(entry) && self.tell(entry).await;
         let mut retry = Retry::default();
         while let Err(fault) = recorded {
             self.weather(&fault);
             sleep(retry.next_delay()).await;
             recorded = self.write(entry, Some(lease)).await;
         }
-        if self.is_unreported(entry) {
+        if is_told {
             self.acknowledge(entry).await;
         }
     }
 
     /// Tells the topic of an outcome that stands in its row, and notes that there.
     pub(super) async fn report(&self, entry: &Entry) {
-        self.tell(entry).await;
-        self.acknowledge(entry).await;
+        if self.tell(entry).await {
+            self.acknowledge(entry).await;
+        }
     }
 
     fn is_unreported(&self, entry: &Entry) -> bool {
         entry.long("reported") == 0
     }
 
-    async fn tell(&self, entry: &Entry) {
+    /// Tells the topic of an outcome, through any weather. Whether it is told.
+    async fn tell(&self, entry: &Entry) -> bool {
         let Channel::Mail(mail) = self.drain.channel;
-        let reported = (mail.report)(entry.values()).map_err(|it| it.reason);
-        let topic = self.context.role.emits.iter().position(|it| it.name == self.drain.reports.name);
-        let told = match (reported, topic) {
-            (Ok(report), Some(topic)) => {
+        let report = match (mail.report)(entry.values()) {
+            Ok(report) => report,
+            Err(reject) => {
+                self.say_untold(entry, &reject.reason);
+                return false;
+            }
+        };
+        let told = match self.context.role.emits.iter().position(|it| it.name == self.drain.reports.name) {
+            Some(topic) => {
                 let emit = Emit { topic, key: report.key, datum: report.datum };
                 self.context.emit(&[emit], &mut Retry::default()).await
             }
-            (Err(why), _) => Err(why.to_string()),
-            (_, None) => Err(format!("{} is not among the role's topics", self.drain.reports.name)),
+            None => Err(format!("{} is not among the role's topics", self.drain.reports.name)),
         };
-        if let Err(why) = told {
-            tracing::error!(role = self.context.role.name, queue = self.drain.name, "an outcome cannot be reported: {why}");
+        told.inspect_err(|why| self.break_off(why)).is_ok()
+    }
+
+    /// An outcome that no event tells stays in its row, which nobody claims.
+    fn say_untold(&self, entry: &Entry, why: &str) {
+        let is_new = self.untold.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.key());
+        if is_new {
+            let (role, queue, table) = (self.context.role.name, self.drain.name, self.drain.queue.name);
+            tracing::error!(role, queue, "an outcome cannot be told: {why}; look at it in {table} WHERE reported = 0");
         }
+    }
+
+    /// Nothing is claimed any more: what becomes of it could not be told.
+    fn break_off(&self, why: &str) {
+        self.broken.get_or_init(|| format!("{why}; keep the log, end the process: another tells what came of its rows"));
+        self.hold(None);
     }
 
     /// Where the database is away now, another look finds the row, and tells the topic the same once more.

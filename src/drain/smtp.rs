@@ -3,6 +3,7 @@
 //! It decides nothing about a mail: it says what was answered, or that nothing was, before or after the content.
 
 use std::{
+    fmt,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -32,6 +33,8 @@ use crate::{
 
 /// A connection that rested longer is not used again: servers drop theirs without a word.
 const RESTED: Duration = Duration::from_secs(20);
+/// How long a conversation that rested may take to say that it is alive.
+const AWAKE: Duration = Duration::from_secs(2);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Answers to who has not logged in as the server wants: the password's fault, never the mail's.
@@ -51,12 +54,35 @@ pub struct Smtp {
 /// Whether there is still time to send.
 pub type Go = dyn Fn() -> bool + Send + Sync;
 
+/// Why nothing was sent, through no fault of the mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The server is away, or does not let this worker in.
+    Away(Fault),
+    /// `go` said no.
+    Late,
+    /// The worker stops.
+    Stopping,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Away(fault) => fault.fmt(f),
+            Self::Late => f.write_str("its lease was over before it could be sent"),
+            Self::Stopping => f.write_str("the worker stops"),
+        }
+    }
+}
+
 /// How a conversation came to its end before the content was asked for.
 enum Refusal {
     /// The server answered, and it was no.
     Answered(u16, String),
-    /// There was no answer.
-    Silent(String),
+    /// It broke.
+    Broken(String),
+    /// There was no answer in time.
+    Silent,
     /// It is too late to send it.
     Late,
 }
@@ -67,15 +93,16 @@ impl Smtp {
         Self { settings, name: ClientId::Domain(host), resting: Mutex::default() }
     }
 
-    /// Whether the server takes a conversation at all.
+    /// Whether the server holds a conversation with us now.
     ///
     /// # Errors
     /// Transient: it is away, or does not let this worker in.
     pub async fn reach(&self) -> Result<(), Fault> {
-        if self.rested().is_none() {
-            let fresh = self.connect().await?;
-            self.rest(fresh);
-        }
+        let connection = match self.awoken().await {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        self.rest(connection);
         Ok(())
     }
 
@@ -83,19 +110,19 @@ impl Smtp {
     /// When `stop` turns true before that, nothing is sent either; after it the answer is waited for a while.
     ///
     /// # Errors
-    /// Transient, and nothing was sent: the server is away or does not let this worker in, `go` said no, or the worker stops.
-    pub async fn send(&self, letter: &Letter, go: &Go, stop: watch::Receiver<bool>) -> Result<Answer, Fault> {
+    /// Nothing was sent, and no mail is to blame.
+    pub async fn send(&self, letter: &Letter, go: &Go, stop: watch::Receiver<bool>) -> Result<Answer, Unsent> {
         let begun = tokio::select! {
             biased;
-            () = stopped(stop.clone()) => return Err(Fault::transient("the worker stops")),
-            begun = timeout(self.settings.patience, self.begin(&letter.envelope, go)) => begun,
+            () = stopped(stop.clone()) => return Err(Unsent::Stopping),
+            begun = self.begin(&letter.envelope, go) => begun.map_err(Unsent::Away)?,
         };
-        let begun = begun.unwrap_or_else(|_| Ok(Err(Refusal::Silent("no answer in time".to_owned()))))?;
         let connection = match begun {
             Ok(connection) => connection,
             Err(Refusal::Answered(code, text)) => return Ok(Answer::Reply { code, text }),
-            Err(Refusal::Silent(why)) => return Ok(Answer::Unreached(why)),
-            Err(Refusal::Late) => return Err(Fault::transient("its lease was over before it could be sent")),
+            Err(Refusal::Broken(why)) => return Ok(Answer::Unreached(why)),
+            Err(Refusal::Silent) => return Ok(Answer::Unreached("no answer in time".to_owned())),
+            Err(Refusal::Late) => return Err(Unsent::Late),
         };
         crate::failpoint!("before-content");
         tokio::select! {
@@ -129,11 +156,11 @@ impl Smtp {
         }
     }
 
-    /// A conversation in which the content is asked for. One that rested may be dead: then a fresh one is tried.
+    /// A conversation in which the content is asked for. One that rested may break all the same: then a fresh one is tried.
     async fn begin(&self, envelope: &Envelope, go: &Go) -> Result<Result<AsyncSmtpConnection, Refusal>, Fault> {
-        if let Some(connection) = self.rested() {
+        if let Some(connection) = self.awoken().await {
             match self.introduce(connection, envelope, go).await? {
-                Err(Refusal::Silent(_) | Refusal::Answered(CLOSING, _)) => {}
+                Err(Refusal::Broken(_) | Refusal::Answered(CLOSING, _)) => {}
                 decided => return Ok(decided),
             }
         }
@@ -141,14 +168,15 @@ impl Smtp {
         self.introduce(fresh, envelope, go).await
     }
 
-    /// Sender, recipient, DATA; after a no the conversation can be used for the next mail.
+    /// Sender, recipient, DATA; after a no the conversation rests, and begins anew with the next mail.
     async fn introduce(
         &self,
         mut connection: AsyncSmtpConnection,
         envelope: &Envelope,
         go: &Go,
     ) -> Result<Result<AsyncSmtpConnection, Refusal>, Fault> {
-        let refused = match steps(&mut connection, envelope, go).await {
+        let introduced = timeout(self.settings.patience, steps(&mut connection, envelope, go)).await;
+        let refused = match introduced.unwrap_or(Err(Refusal::Silent)) {
             Ok(()) => return Ok(Ok(connection)),
             Err(refused) => refused,
         };
@@ -156,14 +184,17 @@ impl Smtp {
             Refusal::Answered(code, text) if NOT_LOGGED_IN.contains(code) => {
                 return Err(self.away(&format!("it does not let us in: {code} {text}")));
             }
-            Refusal::Answered(CLOSING, _) | Refusal::Silent(_) => {}
-            Refusal::Answered(..) | Refusal::Late => {
-                if connection.command(Rset).await.is_ok() {
-                    self.rest(connection);
-                }
-            }
+            Refusal::Answered(CLOSING, _) | Refusal::Broken(_) | Refusal::Silent => {}
+            Refusal::Answered(..) | Refusal::Late => self.rest(connection),
         }
         Ok(Err(refused))
+    }
+
+    /// A conversation that rested, begun anew: nothing of its last mail is left, and it is known to be alive.
+    async fn awoken(&self) -> Option<AsyncSmtpConnection> {
+        let mut connection = self.rested()?;
+        let awake = timeout(self.settings.patience.min(AWAKE), connection.command(Rset)).await;
+        awake.is_ok_and(|it| it.is_ok()).then_some(connection)
     }
 
     fn rested(&self) -> Option<AsyncSmtpConnection> {
@@ -233,7 +264,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 fn refusal(error: &Error) -> Refusal {
-    answered(error).map_or_else(|| Refusal::Silent(error.to_string()), |(code, text)| Refusal::Answered(code, text))
+    answered(error).map_or_else(|| Refusal::Broken(error.to_string()), |(code, text)| Refusal::Answered(code, text))
 }
 
 /// The code and the text of an answer that was no.

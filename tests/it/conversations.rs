@@ -9,9 +9,8 @@ use fleet::{
     config::{self, Config},
     drain::{
         message::{Letter, letter},
-        smtp::Smtp as Client,
+        smtp::{Smtp as Client, Unsent},
     },
-    fault::Fault,
 };
 use tokio::{runtime::Runtime, sync::watch};
 use workers::fold::{
@@ -51,18 +50,19 @@ fn mail(to: &str) -> Letter {
     letter(&message, &"fleet@example.org".parse().unwrap(), Time(1_700_000_000_000)).unwrap()
 }
 
-fn send(runtime: &Runtime, client: &Client, to: &str) -> Result<Answer, Fault> {
+fn send(runtime: &Runtime, client: &Client, to: &str) -> Result<Answer, Unsent> {
     let (_going, stop) = watch::channel(false);
     runtime.block_on(client.send(&mail(to), &|| true, stop))
 }
 
 /// What an answer is, without the words of the system.
-fn kind(answer: &Result<Answer, Fault>) -> String {
+fn kind(answer: &Result<Answer, Unsent>) -> String {
     match answer {
         Ok(Answer::Reply { code, text }) => format!("{code} {text}"),
         Ok(Answer::Lost(_)) => "lost".to_owned(),
         Ok(Answer::Unreached(_)) => "unreached".to_owned(),
-        Err(fault) => format!("fault: {fault}"),
+        Err(Unsent::Away(fault)) => format!("away: {fault}"),
+        Err(unsent) => format!("unsent: {unsent}"),
     }
 }
 
@@ -81,6 +81,8 @@ fn every_fault_is_told_by_how_far_the_mail_came() {
         (Act::Answer(At::Content, "452 4.3.1 full"), "452 4.3.1 full", 0),
         (Act::Answer(At::Content, "554 5.7.1 we think this is spam"), "554 5.7.1 we think this is spam", 0),
         (Act::Answer(At::Content, "what is that"), "lost", 0),
+        (Act::AnswerAndFreeze(At::Recipient, "550 5.1.1 no such user"), "550 5.1.1 no such user", 0),
+        (Act::AnswerAndFreeze(At::Data, "451 4.3.0 not now"), "451 4.3.0 not now", 0),
         (Act::Close(At::Recipient), "unreached", 0),
         (Act::Close(At::Data), "unreached", 0),
         (Act::Close(At::Content), "lost", 0),
@@ -117,6 +119,42 @@ fn conversations_are_used_again_and_replaced_when_they_broke_meanwhile() {
 }
 
 #[test]
+fn reaching_and_sending_use_one_conversation() {
+    let runtime = runtime();
+    let server = Smtp::start(&runtime);
+    let client = client(&server.url());
+    for _ in 0..3 {
+        runtime.block_on(client.reach()).unwrap();
+        runtime.block_on(client.reach()).unwrap();
+        send(&runtime, &client, "a@example.org").unwrap();
+    }
+    server.script("b@example.org", [Act::Answer(At::Recipient, "550 5.1.1 no such user")]);
+    send(&runtime, &client, "b@example.org").unwrap();
+    assert_eq!(kind(&send(&runtime, &client, "a@example.org")), "250 2.0.0 taken", "nothing is left of the mail before");
+    assert_eq!((server.connections(), server.taken().len()), (1, 4));
+}
+
+#[test]
+fn a_server_that_went_away_is_not_reached_by_conversations_that_rest() {
+    let runtime = runtime();
+    let mut server = Smtp::start(&runtime);
+    let client = client(&server.url());
+    send(&runtime, &client, "a@example.org").unwrap();
+    server.hang_up();
+    runtime.block_on(client.reach()).unwrap();
+    send(&runtime, &client, "a@example.org").unwrap();
+    assert_eq!(server.connections(), 2, "a dead one is replaced");
+    server.go_away();
+    server.hang_up();
+    let told = runtime.block_on(client.reach()).unwrap_err().to_string();
+    assert!(told.starts_with("mail server smtp://127.0.0.1"), "{told}");
+    server.come_back();
+    runtime.block_on(client.reach()).unwrap();
+    assert_eq!(kind(&send(&runtime, &client, "a@example.org")), "250 2.0.0 taken");
+    assert_eq!((server.connections(), server.taken().len()), (3, 3));
+}
+
+#[test]
 fn who_is_not_let_in_is_told_and_no_mail_is_to_blame() {
     let runtime = runtime();
     let mut server = Smtp::start(&runtime);
@@ -126,12 +164,13 @@ fn who_is_not_let_in_is_told_and_no_mail_is_to_blame() {
     assert!(told.starts_with(&format!("mail server smtp://fleet:***@{}", server.address())), "{told}");
     assert!(told.contains("does not let us in") && told.contains("535") && !told.contains("other"), "{told}");
     let nobody = client(&server.url());
-    assert!(kind(&send(&runtime, &nobody, "a@example.org")).contains("does not let us in: 530 5.7.0"));
+    let told = kind(&send(&runtime, &nobody, "a@example.org"));
+    assert!(told.starts_with("away: mail server") && told.contains("does not let us in: 530 5.7.0"), "{told}");
     let right = client(&server.url().replace("://", "://fleet:p%40ss%20word@"));
     assert_eq!(kind(&send(&runtime, &right, "a@example.org")), "250 2.0.0 taken");
     server.go_away();
     let stranger = client(&server.url());
-    assert!(kind(&send(&runtime, &stranger, "a@example.org")).starts_with("fault: mail server smtp://127.0.0.1"));
+    assert!(kind(&send(&runtime, &stranger, "a@example.org")).starts_with("away: mail server smtp://127.0.0.1"));
     assert_eq!(server.taken().len(), 1);
 }
 
@@ -142,9 +181,9 @@ fn nothing_is_sent_when_it_is_too_late_or_the_worker_stops() {
     let client = client(&server.url());
     let (stop, stopping) = watch::channel(false);
     let late = runtime.block_on(client.send(&mail("a@example.org"), &|| false, stopping.clone()));
-    assert_eq!(kind(&late), "fault: its lease was over before it could be sent");
+    assert_eq!(kind(&late), "unsent: its lease was over before it could be sent");
     stop.send(true).unwrap();
     let stopped = runtime.block_on(client.send(&mail("a@example.org"), &|| true, stopping));
-    assert_eq!(kind(&stopped), "fault: the worker stops");
+    assert_eq!(kind(&stopped), "unsent: the worker stops");
     assert_eq!(server.taken().len(), 0);
 }

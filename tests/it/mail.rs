@@ -201,6 +201,24 @@ fn slow_post(name: &str) -> Post {
 }
 
 #[test]
+fn so_many_are_under_way_at_once() {
+    let mut seed = Seed::of("mail-at-once");
+    let mut post = Post::new("mail-at-once");
+    post.world.variables.insert("FLEET_SMTP_TIMEOUT", "20".to_owned());
+    let asked = ask_many(&mut seed, TWICE, 80);
+    asked.iter().for_each(|it| post.server.script(&it.recipient, [Act::Stall(At::Content, Duration::from_secs(2))]));
+    post.server.go_away();
+    post.send(&asked);
+    let worker = post.worker();
+    post.world.settle(mails());
+    post.server.come_back();
+    post.await_states(&asked, &["sent"]);
+    assert_eq!(post.server.most_at_once(), 32);
+    post.assert_once(&asked);
+    worker.stop();
+}
+
+#[test]
 fn what_is_not_bulk_goes_first() {
     let mut seed = Seed::of("mail-first");
     let mut post = slow_post("mail-first");

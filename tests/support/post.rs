@@ -134,6 +134,12 @@ impl Post {
         });
     }
 
+    /// A column of a mail in the queue.
+    pub fn column(&self, asked: &Asked, column: &str) -> Option<String> {
+        let query = format!("SELECT {column} FROM email_outbox WHERE message_id = '{}'", asked.message_id);
+        self.world.database.rows(&query).remove(0).remove(0)
+    }
+
     /// Makes all that waits for a later try, or for a lease's end, due now, as if that time had passed.
     pub fn hurry(&self) {
         let hurry = "UPDATE email_outbox SET due_at = UTC_TIMESTAMP(3) WHERE due_at IS NOT NULL";

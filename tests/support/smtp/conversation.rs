@@ -87,10 +87,15 @@ impl Conversation {
                 "NOOP" => self.say("250 2.0.0 ok").await?,
                 "RSET" => {
                     incoming = None;
+                    self.from.clear();
                     self.say("250 2.0.0 ok").await?;
                 }
                 "QUIT" => return self.say("221 2.0.0 bye").await,
-                _ if self.is_barred() => self.say("530 5.7.0 authentication required").await?,
+                _ if self.is_barred() => {
+                    self.shared.barred.fetch_add(1, Ordering::SeqCst);
+                    self.say("530 5.7.0 authentication required").await?;
+                }
+                "MAIL" if !self.from.is_empty() => self.say("503 5.5.1 one mail after the other").await?,
                 "MAIL" => {
                     self.from = path(rest);
                     self.say("250 2.1.0 ok").await?;
@@ -163,6 +168,10 @@ impl Conversation {
     async fn act(&mut self, at: At, incoming: &Incoming) -> io::Result<bool> {
         match &incoming.act {
             Some(Act::Answer(here, line)) if *here == at => self.say(line).await.map(|()| true),
+            Some(Act::AnswerAndFreeze(here, line)) if *here == at => {
+                self.say(line).await?;
+                std::future::pending().await
+            }
             Some(Act::Close(here)) if *here == at => Err(over()),
             Some(Act::Stall(here, time)) if *here == at => {
                 sleep(*time).await;
@@ -179,7 +188,7 @@ impl Conversation {
         self.say("354 go on").await?;
         let content = self.content().await?;
         self.shared.contents.fetch_add(1, Ordering::SeqCst);
-        let mail = Taken { from: self.from.clone(), to: incoming.to.clone(), content };
+        let mail = Taken { from: std::mem::take(&mut self.from), to: incoming.to.clone(), content };
         match &incoming.act {
             Some(Act::TakeAndClose) => {
                 lock(&self.shared.taken).push(mail);

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, runtime::Runtime, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Runtime, sync::Notify, task::JoinHandle};
 
 use conversation::hold;
 pub use tls::Tls;
@@ -42,6 +42,8 @@ pub enum Act {
     TakeAndClose,
     /// Nothing is said for so long, then all goes on.
     Stall(At, Duration),
+    /// This is answered, and then nothing more is said.
+    AnswerAndFreeze(At, &'static str),
 }
 
 /// A mail that was taken.
@@ -64,10 +66,12 @@ struct Shared {
     tls: Option<Tls>,
     clear_logins: AtomicUsize,
     connections: AtomicUsize,
+    barred: AtomicUsize,
     tries: AtomicUsize,
     contents: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
+    hang_up: Notify,
 }
 
 /// A listening server; it ends with its value.
@@ -143,6 +147,11 @@ impl Smtp {
         }
     }
 
+    /// Ends all connections that are open.
+    pub fn hang_up(&self) {
+        self.shared.hang_up.notify_waiters();
+    }
+
     /// Connections are taken again, at the same address.
     pub fn come_back(&mut self) {
         self.go_away();
@@ -174,6 +183,11 @@ impl Smtp {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
+    /// Mails so far of those who had not logged in as they must.
+    pub fn barred(&self) -> usize {
+        self.shared.barred.load(Ordering::SeqCst)
+    }
+
     /// Recipients named so far, whatever was answered.
     pub fn tries(&self) -> usize {
         self.shared.tries.load(Ordering::SeqCst)
@@ -193,6 +207,14 @@ impl Smtp {
 async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::SeqCst);
-        tokio::spawn(hold(stream, Arc::clone(&shared)));
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            tokio::select! {
+                // Who was told to hang up answers nothing more.
+                biased;
+                () = shared.hang_up.notified() => {}
+                () = hold(stream, Arc::clone(&shared)) => {}
+            }
+        });
     }
 }

@@ -25,6 +25,7 @@ fn odd_values() -> Vec<String> {
         "مرحبا بالعالم",
         "\u{202e}txt.exe",
         "👩‍👩‍👧‍👦🐈 e\u{301}",
+        "<cat 🐈",
         "a & b &amp; c",
         "\u{feff}",
     ]
