@@ -23,14 +23,18 @@ pub async fn tend(pool: MySqlPool, role: &'static Role, topic: String, mut stop:
     }
     let mut look = interval(LOOK);
     loop {
-        tokio::select! {
-            _ = stop.wait_for(|it| *it) => return,
-            _ = look.tick() => match expire(&pool, role, &topic).await {
-                Ok(0) => {}
-                Ok(count) => tracing::info!(role = role.name, "deleted {count} letters: the retention of {topic} is over"),
-                // The next time finds what this one left.
-                Err(error) => tracing::debug!(role = role.name, "old letters: {error}"),
-            },
+        let stopped = tokio::select! {
+            _ = stop.wait_for(|it| *it) => true,
+            _ = look.tick() => false,
+        };
+        if stopped {
+            return;
+        }
+        match expire(&pool, role, &topic).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(role = role.name, "deleted {count} letters: the retention of {topic} is over"),
+            // The next time finds what this one left.
+            Err(error) => tracing::debug!(role = role.name, "old letters: {error}"),
         }
     }
 }
