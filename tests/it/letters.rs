@@ -31,7 +31,7 @@ fn judge(role: &Role, seed: &mut Seed, good: &dyn Fn(&mut Seed) -> Json, bad: &[
         cases.extend([case.clone(), (good(seed), "")]);
     }
     let mut sent: Vec<(Message, &str)> =
-        cases.iter().map(|(event, why)| (world.messages(role.topic, &[event.clone()]).remove(0), *why)).collect();
+        cases.iter().map(|(event, why)| (world.messages(role.topic, std::slice::from_ref(event)).remove(0), *why)).collect();
     let mut trailing = sent[0].0.clone();
     trailing.value.as_mut().unwrap().push(b'!');
     sent.insert(1, (trailing, "undecodable: bytes after the datum"));

@@ -46,22 +46,7 @@ fn a_letter_goes_when_the_retention_of_its_topic_is_over_and_verify_does_not_mis
     [short, long].into_iter().for_each(|it| world.settle(it));
     assert_eq!((count(&world, short), count(&world, long)), (2, 1));
     world.verify(short);
-    // Of a topic of another name, and one whose time nobody knows.
-    world
-        .database
-        .run(
-            "INSERT INTO letters SELECT role, 'elsewhere', partition_id, record_offset, schema_id, kafka_timestamp, record_key, \
-         value, headers, reason, cause, lettered_at FROM letters WHERE kafka_timestamp < UTC_TIMESTAMP() - INTERVAL 14 DAY",
-        )
-        .unwrap();
-    let unknown = format!(
-        "INSERT INTO letters SELECT role, topic, partition_id, record_offset + {{offset}}, schema_id, NULL, record_key, value, headers, reason, \
-         'environment', {{at}} FROM letters WHERE role = '{}' AND record_offset = {} AND topic <> 'elsewhere'",
-        short.name, places[1].1
-    );
-    for (offset, at) in [("1000", "UTC_TIMESTAMP() - INTERVAL 15 DAY"), ("1001", "UTC_TIMESTAMP()")] {
-        world.database.run(&unknown.replace("{offset}", offset).replace("{at}", at)).unwrap();
-    }
+    add_letters(&world, short, places[1].1);
     worker.stop();
     let worker = world.worker(&format!("{},{}", short.name, long.name));
     soon("the old letters to go", || {
@@ -78,6 +63,21 @@ fn a_letter_goes_when_the_retention_of_its_topic_is_over_and_verify_does_not_mis
     world.verify(short);
     world.verify(long);
     worker.stop();
+}
+
+/// Letters like those that are there: the old ones of a topic by another name, and two like the young one at times that nobody knows.
+fn add_letters(world: &World, role: &Role, young: i64) {
+    let elsewhere = "INSERT INTO letters SELECT role, 'elsewhere', partition_id, record_offset, schema_id, kafka_timestamp, record_key, \
+         value, headers, reason, cause, lettered_at FROM letters WHERE kafka_timestamp < UTC_TIMESTAMP() - INTERVAL 14 DAY";
+    world.database.run(elsewhere).unwrap();
+    for (offset, lettered_at) in [(1_000, "UTC_TIMESTAMP() - INTERVAL 15 DAY"), (1_001, "UTC_TIMESTAMP()")] {
+        let unknown = format!(
+            "INSERT INTO letters SELECT role, topic, partition_id, record_offset + {offset}, schema_id, NULL, record_key, value, headers, \
+             reason, 'environment', {lettered_at} FROM letters WHERE role = '{}' AND record_offset = {young} AND topic <> 'elsewhere'",
+            role.name
+        );
+        world.database.run(&unknown).unwrap();
+    }
 }
 
 /// The offsets of a role's letters of its own topic, in order.

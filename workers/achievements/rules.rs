@@ -152,7 +152,7 @@ fn with_target(description: &str, target: i64, mark: &str) -> Arc<str> {
     let digits = target.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push_str(mark);
         }
         text.push(digit);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use workers::{
     ROLES,
-    fold::{Form, Play, Role, Value, text::records},
+    fold::{Family, Form, Play, Role, Value, text::records},
 };
 
 const README: &str = include_str!("../../../README.md");
@@ -30,17 +30,17 @@ fn names(json: &Json, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The names in all documents of a column that a role makes of its examples.
-fn written(role: &'static Role, table: &str, column: &str, is_by_id: bool) -> BTreeSet<String> {
+/// The names in all documents of a family that a role makes of its examples.
+fn written(role: &'static Role, family: &Family, column: &str) -> BTreeSet<String> {
     let mut play = Play::new(role);
     play.batch(&records(role.topic, role.topic.examples).unwrap()).unwrap();
-    let place = role.tables.iter().position(|it| it.name == table).unwrap();
+    let place = role.tables.iter().position(|it| it.name == family.table.name).unwrap();
     let column = role.tables[place].place(column).unwrap();
     let mut found = BTreeSet::new();
     for row in play.model().rows(place) {
         let Value::Text(text) = &row[column] else { panic!("no document") };
         match serde_json::from_str(text).unwrap() {
-            Json::Object(members) if is_by_id => members.values().for_each(|it| names(it, &mut found)),
+            Json::Object(members) if BY_ID.contains(&family.name) => members.values().for_each(|it| names(it, &mut found)),
             document => names(&document, &mut found),
         }
     }
@@ -52,7 +52,7 @@ fn every_key_and_every_field_of_its_documents_is_told_to_web_servers() {
     for role in ROLES {
         for family in role.caches {
             let (key, fields) = match &family.form {
-                Form::Document(it) => (it.key, written(role, family.table.name, it.column, BY_ID.contains(&family.name))),
+                Form::Document(it) => (it.key, written(role, family, it.column)),
                 Form::Gathered(it) => (it.key, it.columns.iter().map(|it| (*it).to_owned()).collect()),
                 Form::Board(_) => ("leaderboard:{category}:{timeframe}", BTreeSet::new()),
             };
