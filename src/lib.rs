@@ -13,6 +13,7 @@ pub mod lane;
 pub mod metrics;
 pub mod output;
 pub mod registry;
+pub mod retention;
 pub mod retry;
 pub mod store;
 pub mod verify;

@@ -73,6 +73,7 @@ pub async fn play(config: &Config, context: Context, health: Arc<Health>, mut st
     let shown = health.need(format!("redis of {}", context.role.name));
     let tending = tokio::spawn(tend_caches(Arc::clone(&context), shown));
     let drains = crate::drain::start(config, &context, &health, &stop);
+    tokio::spawn(crate::retention::tend(context.pool.clone(), context.role, context.topic.clone(), stop.clone()));
     let joined = health.need(group_of(context.role));
     let mut worker = Worker { context, consumer, health, joined, is_member: false, lanes: BTreeMap::new() };
     let mut lag = interval(LAG);

@@ -5,7 +5,7 @@
 use futures_util::TryStreamExt as _;
 use sqlx::{MySqlConnection, MySqlPool, Row as _, mysql::MySqlRow};
 use time::PrimitiveDateTime;
-use workers::fold::Time;
+use workers::fold::{Time, Topic};
 
 use super::mysql::{fault, values};
 use crate::fault::Fault;
@@ -34,6 +34,35 @@ pub async fn each_mark(connection: &mut MySqlConnection, (role, topic): (&str, &
         each(mark().map_err(|error: sqlx::Error| fault(&error))?);
     }
     Ok(())
+}
+
+const AGO: &str = "SELECT UTC_TIMESTAMP(3) - INTERVAL ? * 1000 MICROSECOND";
+/// Deletes some letters of a role and topic from before an instant, by their index: the statistics of a small table would have it read
+/// every letter of the role. A record without a time in the calendar is as old as its letter.
+pub const EXPIRE: &str = "DELETE /*+ INDEX(letters expiry) */ FROM letters WHERE role = ? AND topic = ? AND (kafka_timestamp < ? OR kafka_timestamp IS NULL AND lettered_at < ?) \
+     ORDER BY kafka_timestamp LIMIT 500";
+
+/// Since when a topic's letters are kept: as long as its records by the contract. `None`: for good.
+///
+/// # Errors
+/// As the database says, by whose clock it is.
+pub async fn kept_since(connection: &mut MySqlConnection, topic: &Topic) -> Result<Option<Time>, Fault> {
+    if topic.retention_ms < 0 {
+        return Ok(None);
+    }
+    let row = sqlx::query(AGO).bind(topic.retention_ms).fetch_one(connection).await.map_err(|error| fault(&error))?;
+    let at: PrimitiveDateTime = row.try_get(0).map_err(|error| fault(&error))?;
+    Ok(Some(Time(values::millis(at))))
+}
+
+/// Deletes some of a role's letters of records before an instant: how many, 0 when none is left.
+///
+/// # Errors
+/// As the database says.
+pub async fn expire(connection: &mut MySqlConnection, (role, topic): (&str, &str), before: Time) -> Result<u64, Fault> {
+    let before = values::datetime(before);
+    let query = sqlx::query(EXPIRE).bind(role).bind(topic).bind(before).bind(before);
+    Ok(query.execute(connection).await.map_err(|error| fault(&error))?.rows_affected())
 }
 
 /// Which letters are meant.

@@ -39,8 +39,17 @@ pub struct Lane {
 pub struct Found {
     /// The lanes that were asked for.
     pub lanes: BTreeMap<i32, Lane>,
-    /// By the table's place: since when its rows are kept, where months were dropped.
-    pub kept_since: Vec<Option<Time>>,
+    /// What is no longer kept, and so not missing.
+    pub kept: Kept,
+}
+
+/// Since when what the database had is kept; `None`: all is.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Rows, by the table's place, where months were dropped.
+    pub rows: Vec<Option<Time>>,
+    /// Letters, by the time of their records, where the topic's retention is over.
+    pub letters: Option<Time>,
 }
 
 /// What is to be read.
@@ -87,9 +96,9 @@ pub async fn read(options: MySqlConnectOptions, wanted: Wanted<'_>, tell: impl F
         });
     };
     letters::each_mark(&mut connection, (role.name, wanted.topic), mark).await?;
-    let mut kept_since = Vec::with_capacity(role.tables.len());
+    let mut kept = Kept { rows: Vec::with_capacity(role.tables.len()), letters: letters::kept_since(&mut connection, role.topic).await? };
     for (place, table) in role.tables.iter().enumerate() {
-        kept_since.push(scan::kept_since(&mut connection, table).await?);
+        kept.rows.push(scan::kept_since(&mut connection, table).await?);
         let note = |row: workers::fold::Values| {
             tell();
             note_row(&mut lanes, (role, place, table), &row);
@@ -98,7 +107,7 @@ pub async fn read(options: MySqlConnectOptions, wanted: Wanted<'_>, tell: impl F
             scan::each_row(&mut connection, table, note).await?;
         }
     }
-    Ok(Found { lanes, kept_since })
+    Ok(Found { lanes, kept })
 }
 
 fn note_row(lanes: &mut BTreeMap<i32, Lane>, (role, place, table): (&Role, usize, &Table), row: &[Value]) {

@@ -16,11 +16,11 @@ use std::{
 use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use workers::fold::{Role, Time};
+use workers::fold::Role;
 
 use self::{
     difference::Differences,
-    found::{Found, Lane, Wanted, hash},
+    found::{Found, Kept, Lane, Wanted, hash},
     refold::{Refold, Tally, Writers},
 };
 use crate::{
@@ -45,7 +45,7 @@ pub struct Partition {
     pub next: i64,
     /// Records read.
     pub records: u64,
-    /// Records left out: lettered for a cause outside their bytes, or passed over by a move.
+    /// Records left out: lettered for a cause outside their bytes or so long ago that the letter went, or passed over by a move.
     pub skipped: u64,
     /// Records rejected.
     pub rejects: u64,
@@ -136,7 +136,7 @@ impl Folding {
             let (ends, moves) = (to_read(&lane), lane.moves.len());
             let behind = lane.moves.iter().filter_map(|it| it.from).max().filter(|it| *it > ends.end);
             self.check_log(partition, &ends)?;
-            let tally = self.one((partition, lane), ends.clone(), &found.kept_since)?;
+            let tally = self.one((partition, lane), ends.clone(), &found.kept)?;
             let Tally { records, skipped, rejects, rows, archived, differences } = tally;
             let (origin, next) = (ends.start, ends.end);
             partitions.push(Partition { partition, origin, next, records, skipped, rejects, rows, archived, moves, behind, differences });
@@ -145,9 +145,9 @@ impl Folding {
         Ok((self.differences, partitions))
     }
 
-    fn one(&mut self, lane: (i32, Lane), ends: Range<i64>, kept_since: &[Option<Time>]) -> Result<Tally, Fault> {
+    fn one(&mut self, lane: (i32, Lane), ends: Range<i64>, kept: &Kept) -> Result<Tally, Fault> {
         let partition = lane.0;
-        let mut refold = Refold::new(self.role, lane, kept_since, &mut self.differences);
+        let mut refold = Refold::new(self.role, lane, kept, &mut self.differences);
         self.log.read(partition, ends, |records| {
             self.bar.inc(records.len() as u64);
             refold.take(&records, &mut self.writers)

@@ -9,7 +9,7 @@ use workers::fold::{Changes, Entry, Fold, Model, Place, Presume, Progress, Role,
 
 use super::{
     difference::{Differences, Kind, Letter, Row},
-    found::{Lane, hash},
+    found::{Kept, Lane, hash},
 };
 use crate::{
     fault::Fault,
@@ -35,7 +35,7 @@ pub struct Writers {
 pub struct Tally {
     /// Records read.
     pub records: u64,
-    /// Records left out: lettered for a cause outside their bytes, or passed over by a move.
+    /// Records left out: lettered for a cause outside their bytes or so long ago that the letter went, or passed over by a move.
     pub skipped: u64,
     /// Records rejected.
     pub rejects: u64,
@@ -60,24 +60,19 @@ struct Against<'a> {
     role: &'static Role,
     partition: i32,
     lane: Lane,
-    kept_since: &'a [Option<Time>],
+    kept: &'a Kept,
     tally: Tally,
     differences: &'a mut Differences,
 }
 
 impl<'a> Refold<'a> {
     /// The fold of a lane from nothing.
-    pub fn new(
-        role: &'static Role,
-        (partition, lane): (i32, Lane),
-        kept_since: &'a [Option<Time>],
-        differences: &'a mut Differences,
-    ) -> Self {
+    pub fn new(role: &'static Role, (partition, lane): (i32, Lane), kept: &'a Kept, differences: &'a mut Differences) -> Self {
         Self {
             skipped: skipped(&lane.moves),
             fold: Fold::new(role, partition, Presume::Everything, usize::MAX),
             counters: Model::new(role),
-            against: Against { role, partition, lane, kept_since, tally: Tally::default(), differences },
+            against: Against { role, partition, lane, kept, tally: Tally::default(), differences },
         }
     }
 
@@ -140,6 +135,10 @@ impl Against<'_> {
             let Some(entry) = entries.get(*place) else { continue };
             self.tally.rejects += 1;
             if self.lane.letters.remove(&entry.offset).is_none() {
+                if self.kept.letters.is_some_and(|since| entry.timestamp < since) {
+                    self.tally.skipped += 1;
+                    continue;
+                }
                 let (partition, offset, reason) = (self.partition, entry.offset, Some(reject.reason.clone()));
                 self.tally.differences += 1;
                 self.differences.letter(Letter { kind: Kind::Missing, partition, offset, reason });
@@ -198,7 +197,7 @@ impl Against<'_> {
 
     /// Whether a history row happened in a month that is no longer kept.
     fn is_archived(&self, place: usize, row: &[Value]) -> bool {
-        let since = self.kept_since.get(place).copied().flatten();
+        let since = self.kept.rows.get(place).copied().flatten();
         let at = self.role.tables.get(place).and_then(|it| row.get(it.place("occurred_at")?));
         matches!((since, at), (Some(since), Some(Value::Long(at))) if *at < since.0)
     }

@@ -7,7 +7,7 @@ use workers::{
     fold::{Column, Kind},
 };
 
-use crate::support::{World, database::Texts};
+use crate::support::{World, database::Texts, world::told};
 
 /// Columns of every table, in order, as the database has them.
 fn columns(world: &World) -> BTreeMap<String, Vec<Texts>> {
@@ -152,4 +152,27 @@ fn a_database_that_cannot_be_used_is_told_with_what_mends_it() {
     let output = world.run(&["letters", "list"]);
     let line = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && line.contains("letters' doesn't exist: run `fleet migrate`"), "{line}");
+}
+
+#[test]
+fn a_database_of_the_version_before_is_brought_up_to_date_with_its_rows() {
+    let world = World::new("version-before");
+    // As it was before migration 9.
+    for statement in [
+        "ALTER TABLE letters DROP KEY expiry",
+        "ALTER TABLE email_suppressions DROP COLUMN last_event_at",
+        "DELETE FROM _sqlx_migrations WHERE version = 9",
+        "INSERT INTO email_suppressions VALUES \
+         ('a@b.c', 'all', 'complaint', '2026-05-13 12:00:00.123', UUID()), ('user:1', 'news', 'unsubscribed', '2026-05-14', UUID())",
+    ] {
+        world.database.run(statement).unwrap_or_else(|it| panic!("{statement}: {it}"));
+    }
+    let looked = world.run(&["migrate", "--check"]);
+    assert!(looked.status.code() == Some(1) && told(&looked).contains("0009"), "{}", told(&looked));
+    let refused = world.run(&["run", "--role", ROLES[0].name]);
+    assert!(refused.status.code() == Some(2) && told(&refused).contains("fleet migrate"), "{}", told(&refused));
+    world.must(&["migrate"]);
+    let filled = world.database.number("SELECT COUNT(*) FROM email_suppressions WHERE last_event_at = suppressed_at");
+    assert_eq!(filled, 2, "what was there says the first event that is known");
+    world.must(&["migrate", "--check"]);
 }

@@ -1,6 +1,6 @@
 //! The catalogue: the rules as rows for people, a row a tier.
 //!
-//! It is made from the rules alone; what users unlocked is in `user_achievements`, which it joins by achievement and tier.
+//! It is made from the rules alone, in English; what users unlocked is in `user_achievements`, which it joins by achievement and tier.
 
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ fn row(rule: &Rule, number: i64, tier: &Tier) -> Result<Achievement, Reject> {
         achievement_id: Arc::clone(&rule.id),
         tier: number,
         version: rule.version,
-        title: Arc::clone(&rule.title),
-        description: Arc::clone(&rule.description),
+        title: Arc::clone(&rule.title.en),
+        description: rule.says(tier).en,
         fact: Arc::clone(&rule.fact),
         conditions: Json::of(&rule.conditions)?,
         progress: rule.progress.name().into(),

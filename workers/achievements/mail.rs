@@ -1,10 +1,13 @@
 //! The mail that tells a user of a tier: one a tier, for good, whoever asks for it and however often.
 //!
-//! It knows neither address nor text: the template `achievement` and the user's contact do.
+//! It knows neither address nor language: the user's contact does when the mail is sent. So the rule's words go along in every language,
+//! and the template `achievement` takes those of its own.
 
-use std::sync::Arc;
-
-use super::{AchievementFact, rows::Unlocked, rules::Rule};
+use super::{
+    AchievementFact,
+    rows::Unlocked,
+    rules::{Rule, Tier},
+};
 use crate::{
     email::{self, Body, Category, EmailEvent, SendRequested},
     fold::{Stop, Tables, derived_id},
@@ -14,21 +17,28 @@ use crate::{
 const LIST: &str = "achievements";
 
 /// Asks for the mail of a tier that a fact unlocked.
-pub fn ask(rule: &Rule, fact: &AchievementFact, unlocked: &Unlocked, tables: &mut Tables<'_>) -> Result<(), Stop> {
-    let name = format!("achievement:{}:{}", rule.id, unlocked.tier);
+pub fn ask(rule: &Rule, tier: &Tier, fact: &AchievementFact, unlocked: &Unlocked, tables: &mut Tables<'_>) -> Result<(), Stop> {
+    // An id is of one body for good: with other params comes another name, and the same mail all the same.
+    let name = format!("achievement:{}:{}:words", rule.id, unlocked.tier);
     tables.emit(&name, &email::TOPIC, |event_id| {
         let recipient = format!("user:{}", fact.user_id);
-        let body = Body::SendRequested(request(rule, unlocked));
+        let body = Body::SendRequested(request(rule, tier, unlocked));
         (recipient.clone(), EmailEvent { event_id, occurred_at: fact.occurred_at, recipient: recipient.into(), body })
     })
 }
 
-fn request(rule: &Rule, unlocked: &Unlocked) -> SendRequested {
-    let Unlocked { user_id, achievement_id, tier, points, .. } = unlocked;
-    let params: [(&str, Arc<str>); 3] =
-        [("title", Arc::clone(&rule.title)), ("description", Arc::clone(&rule.description)), ("points", points.to_string().into())];
+fn request(rule: &Rule, tier: &Tier, unlocked: &Unlocked) -> SendRequested {
+    let Unlocked { user_id, achievement_id, tier: number, points, .. } = unlocked;
+    let (title, description) = (rule.title.clone(), rule.says(tier));
+    let params = [
+        ("title", title.en),
+        ("title_de", title.de),
+        ("description", description.en),
+        ("description_de", description.de),
+        ("points", points.to_string().into()),
+    ];
     SendRequested {
-        message_id: derived_id(&[&user_id.to_string(), achievement_id, &tier.to_string()]),
+        message_id: derived_id(&[&user_id.to_string(), achievement_id, &number.to_string()]),
         template: "achievement".into(),
         locale: "".into(),
         params: params.map(|(name, value)| (name.into(), value)).into(),

@@ -129,7 +129,7 @@ impl User {
                 if awards.iter().all(|it| it.tier != number) {
                     let row = Unlocked::of(rule, (number, tier.points), fact);
                     tables.put(&row)?;
-                    mail::ask(rule, fact, &row, tables)?;
+                    mail::ask(rule, tier, fact, &row, tables)?;
                     awards.push(Award::of(&row));
                     unlocked.push(row);
                 }

@@ -22,9 +22,14 @@ pub struct Rule {
     /// From 1. What it counts, and how, changes only together with its version.
     pub version: i64,
     /// For people.
-    pub title: Arc<str>,
-    /// For people: what is to be done.
-    pub description: Arc<str>,
+    pub title: Words,
+    /// For people: what is to be done, with `{target}` where a tier's target goes.
+    pub description: Words,
+    /// The same of a tier that asks for one; none has such a tier without it.
+    pub once: Option<Words>,
+    /// How many of the fact's unit are one of the description's: 100 where values are hundredths or cents.
+    #[serde(default = "one")]
+    pub unit: i64,
     /// The fact that it counts.
     pub fact: Arc<str>,
     /// Which of these facts.
@@ -34,6 +39,20 @@ pub struct Rule {
     pub progress: Kind,
     /// What is reached on the way, by rising targets. Numbered from 1.
     pub tiers: Vec<Tier>,
+}
+
+/// A text in each language that mail has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    /// English, which the catalogue has too.
+    pub en: Arc<str>,
+    /// German.
+    pub de: Arc<str>,
+}
+
+fn one() -> i64 {
+    1
 }
 
 /// What must hold of a fact: all of it.
@@ -90,6 +109,15 @@ impl Rule {
         (1..).zip(&self.tiers).filter(|(_, it)| step.start < it.target && it.target <= step.end).collect()
     }
 
+    /// What is to be done for a tier.
+    pub fn says(&self, tier: &Tier) -> Words {
+        let count = tier.target.checked_div(self.unit).unwrap_or(tier.target);
+        match &self.once {
+            Some(once) if count == 1 => once.clone(),
+            _ => Words { en: with_target(&self.description.en, count, ","), de: with_target(&self.description.de, count, ".") },
+        }
+    }
+
     /// The target of its last tier.
     pub fn top(&self) -> i64 {
         self.tiers.last().map_or(0, |it| it.target)
@@ -117,6 +145,19 @@ impl Kind {
             Self::DayStreak => "day_streak",
         }
     }
+}
+
+/// A description with its target, the thousands apart by a mark.
+fn with_target(description: &str, target: i64, mark: &str) -> Arc<str> {
+    let digits = target.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push_str(mark);
+        }
+        text.push(digit);
+    }
+    description.replace("{target}", &text).into()
 }
 
 /// The rules of the file, parsed once, in its order.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     render::render,
-    templates::{Template, check_line, check_locale, check_params},
+    templates::{LINE, Template, check_line, check_locale, check_params},
 };
 use crate::{
     fold::{self, END_OF_TIME, FIRST_TIME, Reject, Time, check_text, check_within},
@@ -195,8 +195,6 @@ pub struct Unsubscribed {
 
 /// Milliseconds after its request at which a mail is too late, unless the request says another time: 24 hours.
 const LIFE_MS: i64 = 86_400_000;
-/// Characters of an address, list, or anything else that may stand in a header.
-const LINE: usize = 254;
 
 impl EmailEvent {
     /// Whether every value lies within the contract's bounds, and the mail can be rendered.

@@ -134,7 +134,8 @@ fn ends_all(body: &Body) -> Option<Reason> {
 fn suppress(event: &EmailEvent, scope: &Arc<str>, reason: Reason, tables: &mut Tables<'_>) -> Result<(), Stop> {
     let (recipient, scope) = (Arc::clone(&event.recipient), Arc::clone(scope));
     let held = tables.get::<EmailSuppression>((Arc::clone(&recipient), Arc::clone(&scope)))?;
-    let new = EmailSuppression { recipient, scope, reason, suppressed_at: event.occurred_at, event_id: event.event_id };
+    let at = event.occurred_at;
+    let new = EmailSuppression { recipient, scope, reason, suppressed_at: at, event_id: event.event_id, last_event_at: at };
     tables.put(&held.map_or(new.clone(), |it| it.merge(new)))
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Rendered {
 }
 
 /// Bytes that a part may have.
-const MOST: usize = 1_000_000;
+pub(super) const MOST: usize = 1_000_000;
 
 /// The words of a template in one language.
 ///
@@ -27,8 +27,7 @@ const MOST: usize = 1_000_000;
 /// A part over 1 MB; a param that the template cannot use.
 pub(super) fn render(template: &Template, texts: &Texts, params: &Params) -> Result<Rendered, Reject> {
     template.check(params)?;
-    let mut values: BTreeMap<&str, Value> =
-        template.params.iter().filter_map(|(name, _)| Some((*name, Value::from(&**params.get(*name)?)))).collect();
+    let mut values: BTreeMap<&str, Value> = template.values(params).map(|(name, it)| (name, Value::from(&**it))).collect();
     values.insert("lang", Value::from(texts.lang));
     let subject = part(texts.subject.0, &values)?;
     values.insert("subject", Value::from(subject.as_str()));
@@ -90,7 +89,7 @@ fn decimal(amount: &str, places: usize, lang: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::templates::Shape, *};
 
     #[test]
     fn every_template_parses_and_asks_for_what_it_declares() {
@@ -104,7 +103,12 @@ mod tests {
                 }
                 let known = |it: &str| declared.contains(&it) || ["lang", "subject"].contains(&it);
                 assert!(asked.iter().all(|it| known(it)), "{} {}: {asked:?}", template.name, texts.lang);
-                let unused: Vec<&&str> = declared.iter().filter(|it| !asked.contains(**it)).collect();
+                // A language asks for its own translation in place of the original, and for no other's.
+                let is_of = |shape, original: &str| matches!(shape, Shape::Of(it) if it == original);
+                let translated = |it: &str| template.params.iter().any(|(name, shape)| is_of(*shape, it) && asked.contains(*name));
+                let is_foreign = |it: &str, shape| matches!(shape, Shape::Of(_)) && !it.ends_with(&format!("_{}", texts.lang));
+                let declared = template.params.iter().filter(|it| !is_foreign(it.0, it.1)).map(|it| it.0);
+                let unused: Vec<&str> = declared.filter(|it| !asked.contains(*it) && !translated(it)).collect();
                 assert!(unused.is_empty(), "{} {}: {unused:?}", template.name, texts.lang);
             }
         }

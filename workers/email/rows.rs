@@ -1,4 +1,4 @@
-//! The rows of the fold and of the queue: one struct a table, as `migrations/0007_email.sql` has them.
+//! The rows of the fold and of the queue: one struct a table, as `migrations/0007_email.sql` and `0009_kept.sql` have them.
 //!
 //! Rows of one key merge: [`EmailMessage::merge`] and its like mind no order, so that feedback may come before its cause.
 
@@ -288,8 +288,10 @@ pub(super) struct EmailSuppression {
     /// The first event that said so.
     pub(super) suppressed_at: Time,
     pub(super) event_id: Uuid,
+    /// Of all events that said so.
+    pub(super) last_event_at: Time,
 }
-row!(EmailSuppression, State, "email_suppressions", [recipient, scope], [reason, suppressed_at, event_id]);
+row!(EmailSuppression, State, "email_suppressions", [recipient, scope], [reason, suppressed_at, event_id, last_event_at]);
 
 /// Why mail is suppressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,9 +303,11 @@ pub(super) enum Reason {
 symbols!(Reason, { HardBounce: "hard_bounce", Complaint: "complaint", Unsubscribed: "unsubscribed" });
 
 impl EmailSuppression {
-    /// The earlier of both.
+    /// The earlier of both, and when the later was.
     pub(super) fn merge(self, other: Self) -> Self {
-        if (other.suppressed_at, other.event_id) < (self.suppressed_at, self.event_id) { other } else { self }
+        let last_event_at = self.last_event_at.max(other.last_event_at);
+        let earlier = if (other.suppressed_at, other.event_id) < (self.suppressed_at, self.event_id) { other } else { self };
+        Self { last_event_at, ..earlier }
     }
 }
 

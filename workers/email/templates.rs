@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use Class::{AtLeastOnce, AtMostOnce};
-use Shape::{Line, Text, Url, Whole};
+use Shape::{Line, Of, Text, Url, Whole};
 
 use crate::fold::{Reject, check_text, check_within};
 
@@ -34,7 +34,7 @@ pub(super) enum Class {
 /// What a param may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// One line of at most 254 characters: it may stand in a subject.
+    /// One line of at most [`LINE`] characters: it may stand in a subject.
     Line,
     /// Any text.
     Text,
@@ -42,6 +42,8 @@ pub(super) enum Shape {
     Whole,
     /// A link: `https://` and no space.
     Url,
+    /// A translation of this other param, which stands in where it is missing.
+    Of(&'static str),
 }
 
 /// A template in one language: the names and sources of its parts.
@@ -77,6 +79,13 @@ macro_rules! texts {
 
 /// The frame of every HTML part.
 pub(super) const LAYOUT: Source = ("layout.html", include_str!("templates/layout.html"));
+/// Characters of a line, and of a link, at most.
+pub(super) const LINE: usize = 254;
+pub(super) const LINK: usize = 2_000;
+/// Characters of a language tag at most.
+pub(super) const LOCALE: usize = 35;
+/// Params of a request at most.
+pub(super) const PARAMS: usize = 64;
 /// The language that stands in for one that a template lacks.
 const FALLBACK: &str = "en";
 
@@ -97,7 +106,13 @@ pub(super) static TEMPLATES: &[Template] = &[
     Template {
         name: "achievement",
         class: AtMostOnce,
-        params: &[("title", Line), ("description", Text), ("points", Whole)],
+        params: &[
+            ("title", Line),
+            ("title_de", Of("title")),
+            ("description", Text),
+            ("description_de", Of("description")),
+            ("points", Whole),
+        ],
         texts: texts!("achievement"),
     },
     Template { name: "welcome", class: AtMostOnce, params: &[("name", Line)], texts: texts!("welcome") },
@@ -144,22 +159,39 @@ impl Template {
     /// The first that is not, by its name.
     pub(super) fn check(&self, params: &Params) -> Result<(), Reject> {
         for (name, shape) in self.params {
-            let value = params.get(*name).ok_or_else(|| Reject::new(format!("params lacks {name}")))?;
-            shape.check(&format!("params.{name}"), value)?;
+            match (params.get(*name), shape) {
+                (None, Of(_)) => {}
+                (None, _) => return Err(Reject::new(format!("params lacks {name}"))),
+                (Some(value), _) => self.bare(*shape).check(&format!("params.{name}"), value)?,
+            }
         }
         Ok(())
+    }
+
+    /// What each of its params says: a translation that is missing, what the original says.
+    pub(super) fn values<'p>(&self, params: &'p Params) -> impl Iterator<Item = (&'static str, &'p Arc<str>)> {
+        self.params.iter().filter_map(|(name, shape)| {
+            let original = if let Of(original) = shape { params.get(*original) } else { None };
+            Some((*name, params.get(*name).or(original)?))
+        })
+    }
+
+    /// What a param may be: a translation, what its original may be.
+    fn bare(&self, shape: Shape) -> Shape {
+        let Of(original) = shape else { return shape };
+        self.params.iter().find(|it| it.0 == original).map_or(Text, |it| it.1)
     }
 }
 
 impl Shape {
     fn check(self, field: &str, value: &str) -> Result<(), Reject> {
         match self {
-            Self::Line => check_line(field, value, 254),
-            Self::Text => check_text(field, value, 0..=usize::MAX),
+            Self::Line => check_line(field, value, LINE),
+            Self::Text | Self::Of(_) => check_text(field, value, 0..=usize::MAX),
             Self::Whole if value.parse::<i64>().is_ok() => Ok(()),
             Self::Whole => Err(Reject::new(format!("{field} is not a whole number"))),
             Self::Url => {
-                check_line(field, value, 2_000)?;
+                check_line(field, value, LINK)?;
                 let is_link = value.starts_with("https://") && !value.contains(char::is_whitespace);
                 if is_link { Ok(()) } else { Err(Reject::new(format!("{field} is not a link that begins with https://"))) }
             }
@@ -184,7 +216,7 @@ pub(super) fn check_line(field: &str, text: &str, most: usize) -> Result<(), Rej
 /// The field.
 pub(super) fn check_locale(field: &str, locale: &str) -> Result<(), Reject> {
     let is_part = |it: &str| (1..=8).contains(&it.len()) && it.bytes().all(|it| it.is_ascii_alphanumeric());
-    if locale.is_empty() || (locale.len() <= 35 && locale.split(['-', '_']).all(is_part)) {
+    if locale.is_empty() || (locale.len() <= LOCALE && locale.split(['-', '_']).all(is_part)) {
         return Ok(());
     }
     Err(Reject::new(format!("{field} is not a language tag")))
@@ -195,7 +227,7 @@ pub(super) fn check_locale(field: &str, locale: &str) -> Result<(), Reject> {
 /// # Errors
 /// Too many, or a name or value that none may have.
 pub(super) fn check_params(params: &Params) -> Result<(), Reject> {
-    check_within("the number of params", params.len(), 0..=64)?;
+    check_within("the number of params", params.len(), 0..=PARAMS)?;
     for (name, value) in params {
         check_text("a param's name", name, 1..=64)?;
         check_line("a param's name", name, 64)?;

@@ -1,7 +1,8 @@
 //! Statistics of the keys, digraphs and confusions of one user and layout: opened from their columns, added to, closed again.
 //!
-//! All are sums and histograms: sessions in any order, in any batches, give the same bytes. They are written in the order of their keys
-//! as JSON arrays, which the views `key_stats`, `digraph_stats` and `key_confusions` take apart:
+//! All are sums and histograms: sessions in any order, in any batches, give the same bytes. A sum stops at the greatest number of its
+//! column, in any order too, since nothing below 0 is added: keys held down for weeks may come to it, and no hand. They are written in
+//! the order of their keys as JSON arrays, which the views `key_stats`, `digraph_stats` and `key_confusions` take apart:
 //!
 //! | column | each entry |
 //! |---|---|
@@ -54,9 +55,9 @@ impl Spread<'_> {
         let mut histogram =
             Histogram::from_text(&self.histogram).ok_or_else(|| Reject::new("a histogram of keystroke_stats is damaged"))?;
         for value in values {
-            self.n = sum(self.n, 1)?;
-            self.sum = sum(self.sum, *value)?;
-            self.sum_sq = sum(self.sum_sq, value.saturating_mul(*value))?;
+            self.n = self.n.saturating_add(1);
+            self.sum = self.sum.saturating_add(*value);
+            self.sum_sq = self.sum_sq.saturating_add(value.saturating_mul(*value));
             histogram.add(*value);
         }
         self.p50 = histogram.percentile(50);
@@ -119,25 +120,25 @@ impl<'d> Open<'d> {
     /// Adds a session's presses, in order.
     ///
     /// # Errors
-    /// A reject where a sum overflows.
+    /// A reject if a histogram is damaged: it must not be written over.
     pub fn add(&mut self, presses: &[&Press]) -> Result<(), Reject> {
         for (key, steps) in key_steps(presses) {
             let stats = self.keys.entry(key.to_owned()).or_default();
-            stats.n = sum(stats.n, steps.n)?;
-            stats.errors = sum(stats.errors, steps.errors)?;
+            stats.n = stats.n.saturating_add(steps.n);
+            stats.errors = stats.errors.saturating_add(steps.errors);
             stats.latency.add(&steps.latency)?;
             stats.hold.add(&steps.hold)?;
         }
         for ((first, second), steps) in digraph_steps(presses) {
             let stats = self.digraphs.entry((first.to_owned(), second.to_owned())).or_default();
-            stats.n = sum(stats.n, steps.n)?;
-            stats.rollovers = sum(stats.rollovers, steps.rollovers)?;
+            stats.n = stats.n.saturating_add(steps.n);
+            stats.rollovers = stats.rollovers.saturating_add(steps.rollovers);
             stats.latency.add(&steps.latency)?;
         }
         for press in presses.iter().filter(|it| !it.correct) {
             let Some(expected) = &press.expected else { continue };
             let confusions = self.confusions.entry((expected.to_string(), press.key.to_string())).or_default();
-            *confusions = sum(*confusions, 1)?;
+            *confusions = confusions.saturating_add(1);
         }
         Ok(())
     }
@@ -150,7 +151,7 @@ impl<'d> Open<'d> {
         let row = Statistics {
             user_id: before.user_id,
             layout: before.layout.clone(),
-            sessions: sum(before.sessions, 1)?,
+            sessions: before.sessions.saturating_add(1),
             key_stats: close(&self.keys)?,
             digraph_stats: close(&self.digraphs)?,
             key_confusions: close(&self.confusions)?,
@@ -173,11 +174,6 @@ fn close<K: Serialize, V: Serialize>(entries: &BTreeMap<K, V>) -> Result<Json, R
     let entries: Vec<(&K, &V)> = entries.iter().collect();
     let text = serde_json::to_string(&entries).map_err(|_| Reject::new("a column of keystroke_stats has no JSON form"))?;
     Ok(Json(text.into()))
-}
-
-/// A sum that stays within its column.
-fn sum(so_far: i64, step: i64) -> Result<i64, Reject> {
-    so_far.checked_add(step).ok_or_else(|| Reject::new("a sum of the statistics overflows"))
 }
 
 /// What one session adds to a key.

@@ -29,13 +29,48 @@ fn there_are_thirty_rules_over_every_fact_and_of_every_kind() {
 
 #[test]
 fn ids_and_titles_are_taken_once_and_fit_their_columns() {
-    let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
-    for Rule { id, title, description, version, .. } in rules().unwrap() {
-        assert!(ids.insert(id) && titles.insert(title), "{id} comes twice");
+    let (mut ids, mut english, mut german) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for Rule { id, title, version, .. } in rules().unwrap() {
+        assert!(ids.insert(id) && english.insert(&title.en) && german.insert(&title.de), "{id} comes twice");
         let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'_';
         assert!((1..=64).contains(&id.len()) && id.bytes().all(plain), "{id}");
-        assert!(*version >= 1 && (1..=255).contains(&title.len()) && (1..=255).contains(&description.len()), "{id}");
+        assert!(*version >= 1 && (1..=255).contains(&title.en.len()) && (1..=255).contains(&title.de.len()), "{id}");
     }
+}
+
+#[test]
+fn every_tier_says_its_own_target_in_human_units_and_in_every_language() {
+    for rule in rules().unwrap() {
+        let id = &rule.id;
+        assert!([&rule.description.en, &rule.description.de].into_iter().all(|it| it.matches("{target}").count() == 1), "{id}");
+        let mut said = BTreeSet::new();
+        for tier in &rule.tiers {
+            assert_eq!(tier.target % rule.unit, 0, "{id}: no part of a unit can be said");
+            let words = rule.says(tier);
+            let number = (tier.target / rule.unit).to_string();
+            for text in [&words.en, &words.de] {
+                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                assert!(rule.once.is_some() && number == "1" || digits.starts_with(&number), "{id}: {text}");
+                assert!((1..=255).contains(&text.len()) && !text.contains(['{', '}']), "{id}: {text}");
+            }
+            assert!(said.insert(words.en) && said.insert(words.de), "{id}: two tiers say the same");
+        }
+        assert_eq!(rule.once.is_some(), rule.tiers.iter().any(|it| it.target == rule.unit), "{id}: one needs words of its own");
+    }
+}
+
+#[test]
+fn what_is_told_is_what_a_person_would_say() {
+    let says = |id: &str, tier: usize| {
+        let rule = rules().unwrap().iter().find(|it| &*it.id == id).unwrap();
+        let words = rule.says(&rule.tiers[tier - 1]);
+        [words.en.to_string(), words.de.to_string()]
+    };
+    assert_eq!(says("top_speed", 4), ["Reach 100 words a minute", "100 Wörter pro Minute erreichen"]);
+    assert_eq!(says("tests_completed", 1), ["Complete a typing test", "Einen Schreibtest abschließen"]);
+    assert_eq!(says("tests_completed", 5), ["Complete 10,000 typing tests", "10.000 Schreibtests abschließen"]);
+    assert_eq!(says("patron_eur", 3), ["Pay 1,000 EUR in all", "Insgesamt 1.000 EUR bezahlen"]);
+    assert_eq!(says("level", 1), ["Reach level 5", "Stufe 5 erreichen"]);
 }
 
 #[test]
@@ -72,7 +107,7 @@ fn the_catalogue_has_a_row_a_tier() {
     let first = crate::fold::text::columns(table.columns, &rows[0]);
     assert_eq!(
         first,
-        "achievement_id=tests_completed tier=1 version=1 title=Practice description=\"Complete typing tests\" fact=test_completed \
+        "achievement_id=tests_completed tier=1 version=1 title=Practice description=\"Complete a typing test\" fact=test_completed \
          conditions={\"tags\":{},\"min\":null,\"max\":null} progress=count tag=null target=1 points=5 retired=false"
     );
     let keys: BTreeSet<_> = rows.iter().map(|it| it[..table.key].to_vec()).collect();

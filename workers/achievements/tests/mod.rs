@@ -51,7 +51,7 @@ pub(super) fn rule(progress: &str, targets: &[i64]) -> Rule {
     let tiers: Vec<_> = targets.iter().map(|target| serde_json::json!({"target": target, "points": target * 10})).collect();
     let progress: serde_json::Value = serde_json::from_str(progress).unwrap();
     let rule = serde_json::json!({
-        "id": "a_rule", "version": 1, "title": "", "description": "", "fact": "test_completed", "progress": progress, "tiers": tiers
+        "id": "a_rule", "version": 1, "title": {"en": "", "de": ""}, "description": {"en": "", "de": ""}, "fact": "test_completed", "progress": progress, "tiers": tiers
     });
     serde_json::from_value(rule).unwrap()
 }

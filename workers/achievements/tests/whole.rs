@@ -17,10 +17,10 @@ put achievement_totals user_id=1 points=10 tiers=1 unlocked={"racer":[{"tier":1,
 append achievement_facts user_id=1 occurred_at=2024-05-13T12:00:00Z event_id=00000000-0000-7000-8000-000000000001 body_hash=HASH
 cache achievements-unlocked user_id=1 held at=2024-05-13T12:00:00Z
 cache achievement-progress user_id=1 held at=2024-05-13T12:00:00Z
-emit email-send key=user:1 {"event_id":"EVENT","occurred_at":"2024-05-13T12:00:00Z","recipient":"user:1","body":{"SendRequested":{"message_id":"MESSAGE","template":"achievement","locale":"","params":{"description":"Win races","points":"10","title":"Racer"},"user_id":1,"category":"bulk","list":"achievements","not_after":null}}}
+emit email-send key=user:1 {"event_id":"EVENT","occurred_at":"2024-05-13T12:00:00Z","recipient":"user:1","body":{"SendRequested":{"message_id":"MESSAGE","template":"achievement","locale":"","params":{"description":"Win a race","description_de":"Ein Rennen gewinnen","points":"10","title":"Racer","title_de":"Rennfahrer"},"user_id":1,"category":"bulk","list":"achievements","not_after":null}}}
 "#;
     let hash = Identity::of(&AchievementFact { fact: "race_won".into(), ..fact(1) }).body_hash;
-    let event = derived_id(&["achievements", "1", "00000000-0000-7000-8000-000000000001", "achievement:racer:1"]).to_string();
+    let event = derived_id(&["achievements", "1", "00000000-0000-7000-8000-000000000001", "achievement:racer:1:words"]).to_string();
     let message = derived_id(&["1", "racer", "1"]).to_string();
     let expected = expected.replace("HASH", &hash.to_string()).replace("EVENT", &event).replace("MESSAGE", &message);
     assert_eq!(text::run(&ROLE, FIRST), expected);

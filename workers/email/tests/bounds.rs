@@ -97,6 +97,12 @@ fn a_request_names_a_template_and_gives_all_that_it_asks_for() {
         (of("welcome", json!({"name": "a\0"})), "a param holds a NUL"),
         (of("achievement", json!({"title": "t", "description": "d\0", "points": "1"})), "a param holds a NUL"),
         (of("achievement", json!({"title": "t", "description": "d", "points": "1.5"})), "params.points is not a whole number"),
+        (of("achievement", json!({"title": "t", "description": "d", "points": "1"})), ""),
+        (
+            of("achievement", json!({"title": "t", "title_de": "T\r\nBcc: x@y.z", "description": "d", "points": "1"})),
+            "params.title_de holds a control character",
+        ),
+        (of("achievement", json!({"title_de": "T", "description": "d", "points": "1"})), "params lacks title"),
         (of("welcome", json!({"name": "a", "b\nc": ""})), "a param's name holds a control character"),
         (
             of("password-reset", json!({"name": "", "minutes": "1", "url": "javascript:1"})),

@@ -77,7 +77,8 @@ fn a_hard_bounce_or_a_complaint_ends_all_mail_and_a_soft_bounce_none() {
 fn an_unsubscription_ends_one_list_and_the_first_reason_stays() {
     let leave = json!({"Unsubscribed": {"list": "weekly-summary"}});
     let row = row("email_suppressions", &[line(2, 5, "a@b.c", &leave), line(1, 0, "a@b.c", &leave)]);
-    let first = "recipient=a@b.c scope=weekly-summary reason=unsubscribed suppressed_at=2024-05-13T09:30:00Z event_id=018f3c5a-0000-7000-8000-000000000001";
+    let first = "recipient=a@b.c scope=weekly-summary reason=unsubscribed suppressed_at=2024-05-13T09:30:00Z \
+                 event_id=018f3c5a-0000-7000-8000-000000000001 last_event_at=2024-05-13T09:30:05Z";
     assert_eq!(row, format!("email_suppressions {first}"));
 }
 

@@ -2,6 +2,7 @@
 
 mod any_order;
 mod bounds;
+mod contract;
 mod decisions;
 mod feedback;
 mod rendering;

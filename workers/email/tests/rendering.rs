@@ -38,7 +38,7 @@ fn odd_values() -> Vec<String> {
 /// A template's params, with this text wherever text may stand.
 fn params(template: &Template, text: &str) -> Params {
     let value = |shape| match shape {
-        Shape::Line | Shape::Text => text.to_owned(),
+        Shape::Line | Shape::Text | Shape::Of(_) => text.to_owned(),
         Shape::Whole => "-9223372036854775808".to_owned(),
         Shape::Url => format!("https://example.org/?t={}&u=\"<", text.replace(char::is_whitespace, "_")),
     };
@@ -92,6 +92,22 @@ fn amounts_are_written_as_the_language_does() {
     let text = |lang| render(template, template.texts(lang).unwrap(), &params).unwrap().text;
     assert_eq!(text("en"), "Thank you for your order.\n\nOrder: A-17\nPaid:  19.99 EUR\nDate:  2024-05-13");
     assert_eq!(text("de"), "Vielen Dank für Ihre Bestellung.\n\nBestellung: A-17\nBezahlt:    19,99 EUR\nDatum:      2024-05-13");
+}
+
+#[test]
+fn a_mail_has_the_words_of_its_language_or_else_the_original_ones() {
+    let template = Template::find("achievement").unwrap();
+    let mut params: Params =
+        [("title", "Racer"), ("description", "Win a race"), ("points", "10")].map(|(name, value)| (name.into(), value.into())).into();
+    let mail = |params: &Params, lang| render(template, template.texts(lang).unwrap(), params).unwrap();
+    assert_eq!(mail(&params, "de").text, "Sie haben „Racer“ freigeschaltet (10 Punkte).\n\nWin a race");
+    params.insert("title_de".into(), "Rennfahrer".into());
+    params.insert("description_de".into(), "Ein Rennen gewinnen".into());
+    let german = mail(&params, "de");
+    assert_eq!(german.text, "Sie haben „Rennfahrer“ freigeschaltet (10 Punkte).\n\nEin Rennen gewinnen");
+    assert_eq!(german.subject, "Freigeschaltet: Rennfahrer");
+    assert!(german.html.contains("Ein Rennen gewinnen") && !german.html.contains("Win a race"), "{}", german.html);
+    assert_eq!(mail(&params, "en").text, "You unlocked \"Racer\" (10 points).\n\nWin a race");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use super::*;
 use crate::fold::Presume;
 
-/// Presses of a few keys, some pauses and some unseen releases among them.
+/// Presses of a few keys, some pauses and some unseen releases among them, and keys held for weeks: three of these fill a sum of squares.
 fn keys() -> impl Strategy<Value = Json> {
-    let key = ("[a-d]", 0..8_000_i64, proptest::option::of(0..2_500_i64), any::<bool>());
+    let hold = prop_oneof![8 => 0..2_500_i64, 1 => (i64::from(i32::MAX) - 9_000)..(i64::from(i32::MAX) - 8_000)];
+    let key = ("[a-d]", 0..8_000_i64, proptest::option::of(hold), any::<bool>());
     let json = |(key, down_ms, hold_ms, correct): (String, i64, Option<i64>, bool)| {
         with(press(&key, down_ms, hold_ms.map(|it| down_ms + it)), &json!({"expected": "a", "correct": correct}))
     };

@@ -61,3 +61,9 @@ fn takes_any_code() {
         assert_eq!(refused_press(&json!({"code": code})), "");
     }
 }
+
+#[test]
+fn the_schema_tells_how_much_statistics_may_be() {
+    let most = format!("at most {} MiB a user and layout", crate::keystroke_analytics::statistics::MOST_BYTES >> 20);
+    assert!(TOPIC.schema.contains(&most), "{most}");
+}

@@ -67,11 +67,11 @@ fn keys_of_any_text_stand_in_their_order() {
 }
 
 #[test]
-fn a_sum_that_would_overflow_refuses_the_session_whole() {
-    let stuck = |minute: i64| {
-        let keys: Vec<Json> = (0..3).map(|it| press("a", it, Some(i64::from(i32::MAX)))).collect();
-        session(minute, &json!(keys))
-    };
-    let changes = text::run(&ROLE, &lines(&[stuck(1)]));
-    assert_eq!(changes, "lane 19\nreject 1 a sum of the statistics overflows\n");
+fn a_sum_that_is_full_stays_so_and_refuses_nobody() {
+    let stuck = |minute: i64| session(minute, &json!([press("a", 0, Some(i64::from(i32::MAX)))]));
+    let square = i64::from(i32::MAX).pow(2);
+    assert_eq!(key(&[stuck(1), stuck(2)], "a").3[2], json!(2 * square), "two still fit");
+    let sessions = [stuck(1), stuck(2), stuck(3), session(4, &json!([press("a", 0, Some(90))]))];
+    let full = json!([4, 3 * i64::from(i32::MAX) + 90, i64::MAX, 4_000, 4_000]);
+    assert_eq!(key(&sessions, "a").3, full, "an ordinary session after it is applied");
 }

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod compat;
+mod decoding;
 mod defaults;
+mod documents;
 mod every_role;
+mod keystrokes;
 mod look_ups;
 mod machine;
 mod mails;
