@@ -4,7 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use crate::support::{
     Seed, Worker, World, events,
-    proxy::Mode,
+    proxy::{Mode, Proxy},
     results, soon,
     wait::{SOON, holds_for, when},
     world::told,
@@ -45,18 +45,36 @@ fn a_worker_that_starts_with_every_server_away_lives_and_waits_for_them() {
     worker.stop();
 }
 
-#[test]
-fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
-    let mut seed = Seed::of("second-signal");
-    let world = World::new("second-signal");
+/// A worker with a flush that hangs, and the proxy in which it does.
+fn hanging(test: &str) -> (World, Worker, Proxy) {
+    let mut seed = Seed::of(test);
+    let world = World::new(test);
     let proxy = world.proxy(&world.servers.mysql_address());
     let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
-    let mut worker = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
+    let worker = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
     world.send(results().topic, &events::test_results(&mut seed, 20, 200));
     world.settle(results());
     proxy.set(Mode::Stall);
     world.send(results().topic, &events::test_results(&mut seed, 20, 200));
     soon("a flush to hang", || when(worker.lanes()?.iter().any(|it| it["lag_records"] != 0), || "no lane is behind".to_owned()));
+    (world, worker, proxy)
+}
+
+#[test]
+fn a_stop_that_hangs_ends_within_half_a_minute_and_loses_nothing() {
+    let (world, mut worker, _proxy) = hanging("hanging-stop");
+    worker.terminate();
+    let (_, took) = worker.wait(SOON);
+    assert!(took < Duration::from_secs(30), "it took {took:?}");
+    let heir = world.worker("test-results");
+    world.settle(results());
+    world.verify(results());
+    heir.stop();
+}
+
+#[test]
+fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
+    let (world, mut worker, _proxy) = hanging("second-signal");
     worker.terminate();
     soon("the first signal to be told", || when(worker.log().contains("a second signal ends at once"), || worker.log()));
     assert!(worker.ended().is_none(), "it waits for the flush that hangs");

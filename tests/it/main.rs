@@ -15,6 +15,7 @@ mod commit;
 mod contract;
 mod conversations;
 mod crash;
+mod encrypted;
 mod every_role;
 mod letters;
 mod life;

@@ -15,6 +15,7 @@ pub mod redis;
 pub mod seed;
 pub mod servers;
 pub mod smtp;
+pub mod tls_front;
 pub mod wait;
 pub mod worker;
 pub mod world;

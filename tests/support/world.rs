@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::Path,
     process::{Command, Output},
     sync::{
         Arc,
@@ -32,6 +33,7 @@ use super::{
     servers::{Servers, address},
     smtp::{Smtp, Tls},
     soon,
+    tls_front::TlsFront,
     wait::{pause, when},
 };
 
@@ -140,6 +142,18 @@ impl World {
         let tls = change(Tls::on_request(self.folder.path()));
         let certificate = tls.certificate.to_string_lossy().into_owned();
         (Smtp::start_with(&self.runtime, Some(tls)), certificate)
+    }
+
+    /// A front that speaks TLS, with a certificate of its own, before a server that does not.
+    pub fn tls_front(&self, target: &str) -> TlsFront {
+        let folder = self.folder.path().join(format!("front-{:08x}", rand::random::<u32>()));
+        std::fs::create_dir(&folder).expect("a folder for its certificate");
+        TlsFront::start(&self.runtime, Tls::on_request(&folder), target)
+    }
+
+    /// Where its files lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Gives this world an empty database, migrated, in place of its own: the log stays.

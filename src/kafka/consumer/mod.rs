@@ -55,7 +55,7 @@ const SETTINGS: [(&str, &str); 12] = [
     ("auto.offset.reset", "error"),
     ("fetch.queue.backoff.ms", "10"),
     ("fetch.min.bytes", "65536"),
-    ("fetch.message.max.bytes", "262144"),
+    ("max.partition.fetch.bytes", "262144"),
     ("queued.min.messages", "2000"),
     ("queued.max.messages.kbytes", "16384"),
     ("isolation.level", "read_committed"),

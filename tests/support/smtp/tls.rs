@@ -15,7 +15,7 @@ use tokio_native_tls::{
 #[derive(Clone)]
 pub struct Tls {
     /// Encrypts what was accepted.
-    pub(super) acceptor: TlsAcceptor,
+    pub(in crate::support) acceptor: TlsAcceptor,
     /// From the first byte, or after STARTTLS.
     pub(super) at_once: bool,
     /// The certificate's file.
@@ -25,7 +25,7 @@ pub struct Tls {
 impl Tls {
     /// Shown after STARTTLS; its files lie in this folder.
     pub fn on_request(folder: &Path) -> Self {
-        let (key, certificate) = (folder.join("mail.key"), folder.join("mail.pem"));
+        let (key, certificate) = (folder.join("key.pem"), folder.join("certificate.pem"));
         let mut openssl = Command::new("openssl");
         openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
         openssl.args(["-addext", "subjectAltName=DNS:localhost"]).arg("-keyout").arg(&key).arg("-out").arg(&certificate);
