@@ -9,7 +9,7 @@ mod settle;
 pub mod smtp;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
@@ -36,7 +36,7 @@ use crate::{
     retry::Retry,
     store::{
         mysql::{DEADLINE, acquire, discard, pool},
-        queue::{self, Queue},
+        queue::{self, Entry, Queue},
     },
 };
 
@@ -58,6 +58,9 @@ const LOOK_BACK: Duration = Duration::from_secs(5);
 const COUNT: Duration = Duration::from_secs(10);
 /// How long what is under way may take to end when the process stops.
 const PARTING: Duration = Duration::from_secs(20);
+/// Attempts remembered, and for how long where there are more: a lane reads its outcomes back from the log much sooner.
+const MADE: usize = 10_000;
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// Outcomes reported again at once.
 const AGAIN: u32 = 100;
 
@@ -76,6 +79,8 @@ struct Draining {
     broken: OnceLock<String>,
     /// Rows whose outcome cannot be told: each was said once.
     untold: Mutex<BTreeSet<Key>>,
+    /// Attempts made here of late, by row.
+    made: Mutex<HashMap<Key, (i64, Instant)>>,
 }
 
 /// What a drain of mails needs to send.
@@ -126,6 +131,7 @@ pub fn start(config: &Config, context: &Arc<Context>, health: &Arc<Health>, stop
             lease: lease(patience),
             broken: OnceLock::new(),
             untold: Mutex::default(),
+            made: Mutex::default(),
         });
         tasks.push(tokio::spawn(tend(Arc::clone(&own), stop.clone())));
         let Channel::Mail(mail) = drain.channel;
@@ -154,6 +160,21 @@ impl Draining {
                 None => tracing::info!(role, queue, "goes on"),
             }
         }
+    }
+
+    /// An attempt was made: whatever becomes of the database, its row is not sent again before the log has told its outcome.
+    fn note_made(&self, entry: &Entry) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.len() >= MADE {
+            made.retain(|_, (_, at)| at.elapsed() < REMEMBERED);
+        }
+        made.insert(entry.key(), (entry.long("attempts"), Instant::now()));
+    }
+
+    /// Whether a row is older than an attempt that was made here: the database was put back, and the lane has not yet read what came of it.
+    fn is_put_back(&self, row: &Entry) -> bool {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.get(&row.key()).is_some_and(|(attempts, _)| row.long("attempts") < *attempts)
     }
 
     fn weather(&self, fault: &Fault) {

@@ -26,6 +26,9 @@ use crate::{
     },
 };
 
+/// How long a row waits, in milliseconds, whose lane is about to read what came of it.
+const AGAIN: i64 = 500;
+
 /// What a round leaves to do.
 pub(super) enum Job {
     /// A mail to hand over.
@@ -149,6 +152,7 @@ impl Post {
         let (entry, job) = match prepared {
             Prepared::Later(at) => (before.postponed(at), None),
             Prepared::Close(outcome) => self.close(&before, outcome, now),
+            Prepared::Send(_) if self.own.is_put_back(&before) => (before.postponed(now.plus(AGAIN)), None),
             Prepared::Send(message) => match (self.rest(&message, now), letter(&message, &self.from, now)) {
                 (Some(at), _) => (before.postponed(at), None),
                 (None, Err(why)) => self.close(&before, failed(&why), now),

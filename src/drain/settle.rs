@@ -65,6 +65,7 @@ impl Post {
     async fn settle(&self, handing: Handing, answer: Answer) {
         crate::failpoint!("after-answer");
         self.note(&handing, &answer);
+        self.own.note_made(&handing.entry);
         let now = self.own.clock.now().unwrap_or(Time(handing.entry.long("due_at")));
         let due = Due { row: handing.before.values(), facts: handing.facts.as_deref(), now };
         let outcome = (self.mail.judge)(&due, &answer).unwrap_or_else(|reject| unreadable(&reject.reason));
