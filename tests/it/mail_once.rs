@@ -2,13 +2,13 @@
 //!
 //! The mail server's own count is what proves it.
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::{os::unix::process::ExitStatusExt as _, time::Duration};
 
 use crate::support::{
     Seed, Worker, mails,
     post::{Asked, ONCE, Post, TWICE, ask_many},
     soon,
-    wait::{SOON, when},
+    wait::{SOON, holds_for, when},
 };
 
 /// Mails of both kinds.
@@ -164,6 +164,28 @@ fn an_older_database_put_back_under_way_sends_nothing_again() {
     post.world.settle(mails());
     post.world.verify(mails());
     workers.into_iter().for_each(Worker::stop);
+}
+
+#[test]
+fn a_row_put_back_before_its_lane_has_read_what_came_of_it_is_not_sent_again() {
+    let mut seed = Seed::of("mail-row-put-back");
+    let post = Post::new("mail-row-put-back");
+    let worker = post.worker();
+    post.server.demand("nobody", "gets in");
+    let asked = ask_many(&mut seed, TWICE, 1);
+    post.send(&asked);
+    post.world.settle(mails());
+    // From here on the lanes read, and write nothing.
+    let lock = post.world.database.hold(&format!("BEGIN; SELECT next_offset FROM {} FOR UPDATE", mails().ledger));
+    post.server.admit_all();
+    post.await_states(&asked, &["sent"]);
+    let older = "state = 'queued', attempts = 0, due_at = UTC_TIMESTAMP(3), lease = NULL, smtp_reply = NULL, settled_at = NULL";
+    post.world.database.run(&format!("UPDATE email_outbox SET {older}")).expect("the row as it was");
+    holds_for(Duration::from_secs(2), || when(post.server.taken().len() == 1, || format!("{} arrived", post.server.taken().len())));
+    drop(lock);
+    post.await_states(&asked, &["closed"]);
+    post.assert_once(&asked);
+    worker.stop();
 }
 
 #[test]
