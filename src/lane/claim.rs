@@ -199,10 +199,7 @@ impl Lane {
         Ok(())
     }
 
-    fn way_out(&self) -> String {
-        format!(
-            "`fleet ledger move --role {} --partition {} --to earliest --accept-loss --reason …` is the way out",
-            self.context.role.name, self.partition
-        )
+    pub(super) fn way_out(&self) -> String {
+        format!("{} is the way out", positions::move_to_earliest(self.context.role, self.partition))
     }
 }

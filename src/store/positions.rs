@@ -65,11 +65,13 @@ pub fn missing(role: &Role, standings: &[Standing]) -> Vec<i32> {
 
 /// What to do about a partition that the ledger has no row for.
 pub fn give_back(role: &Role, partition: i32) -> String {
-    format!(
-        "no row in the ledger: restore {} from the backup of the role's tables, or \
-         `fleet ledger move --role {} --partition {partition} --to earliest --accept-loss --reason …`",
-        role.ledger, role.name
-    )
+    let (ledger, again) = (role.ledger, move_to_earliest(role, partition));
+    format!("no row in the ledger: restore {ledger} from the backup of the role's tables, or {again}")
+}
+
+/// The command that has a partition applied from its log's start.
+pub fn move_to_earliest(role: &Role, partition: i32) -> String {
+    format!("`fleet ledger move --role {} --partition {partition} --to earliest --accept-loss --reason …`", role.name)
 }
 
 /// All moves of a role's ledger, by partition, in their order.

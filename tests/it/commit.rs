@@ -17,7 +17,7 @@ fn begin(test: &str) -> (World, Proxy, Worker, Seed) {
     let mut seed = Seed::of(test);
     let mut world = World::new(test);
     let proxy = world.proxy(&world.servers.mysql_address());
-    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+    let url = world.mysql_by(&proxy);
     world.variables.insert("FLEET_MYSQL_URL", url);
     world.send(results().topic, &events::test_results(&mut seed, 50, 300));
     let worker = world.worker("test-results");

@@ -21,7 +21,7 @@ fn a_worker_that_starts_with_every_server_away_lives_and_waits_for_them() {
     let mut seed = Seed::of("nobody-there");
     let world = World::new("nobody-there");
     let (mysql, broker) = (world.proxy(&world.servers.mysql_address()), world.proxy(&world.servers.brokers));
-    let url = world.database.url().replacen(&world.servers.mysql_address(), &mysql.address(), 1);
+    let url = world.mysql_by(&mysql);
     [&mysql, &broker].into_iter().for_each(|it| it.set(Mode::Cut));
     let redis = format!("redis://{NOBODY}/0");
     let variables = [("FLEET_MYSQL_URL", url.as_str()), ("FLEET_BROKERS", &broker.address()), ("FLEET_REDIS_URL", &redis)];
@@ -50,7 +50,7 @@ fn hanging(test: &str) -> (World, Worker, Proxy) {
     let mut seed = Seed::of(test);
     let world = World::new(test);
     let proxy = world.proxy(&world.servers.mysql_address());
-    let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+    let url = world.mysql_by(&proxy);
     let worker = world.worker_with("test-results", &[("FLEET_MYSQL_URL", &url)]);
     world.send(results().topic, &events::test_results(&mut seed, 20, 200));
     world.settle(results());
@@ -60,16 +60,21 @@ fn hanging(test: &str) -> (World, Worker, Proxy) {
     (world, worker, proxy)
 }
 
+/// Another worker comes to the end of the log, with the tables that it gives.
+fn assert_taken_over(world: &World) {
+    let heir = world.worker("test-results");
+    world.settle(results());
+    world.verify(results());
+    heir.stop();
+}
+
 #[test]
 fn a_stop_that_hangs_ends_within_half_a_minute_and_loses_nothing() {
     let (world, mut worker, _proxy) = hanging("hanging-stop");
     worker.terminate();
     let (_, took) = worker.wait(SOON);
     assert!(took < Duration::from_secs(30), "it took {took:?}");
-    let heir = world.worker("test-results");
-    world.settle(results());
-    world.verify(results());
-    heir.stop();
+    assert_taken_over(&world);
 }
 
 #[test]
@@ -82,10 +87,7 @@ fn a_second_signal_ends_a_worker_at_once_and_loses_nothing() {
     let (status, took) = worker.wait(SOON);
     assert_eq!(status.code(), Some(130), "{}", worker.log());
     assert!(took < Duration::from_secs(5), "it took {took:?}");
-    let heir = world.worker("test-results");
-    world.settle(results());
-    world.verify(results());
-    heir.stop();
+    assert_taken_over(&world);
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn a_worker_frozen_before_its_flush_lands_nothing_where_another_has_claimed() {
     let world = World::new("frozen-before");
     let proxied = || {
         let proxy = world.proxy(&world.servers.mysql_address());
-        let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+        let url = world.mysql_by(&proxy);
         (proxy, url)
     };
     let ((zombies, zombie_url), (heirs, heir_url)) = (proxied(), proxied());
@@ -168,7 +168,7 @@ impl Hanging {
         let mut seed = Seed::of(test);
         let world = World::new(test);
         let proxy = world.proxy(&world.servers.mysql_address());
-        let url = world.database.url().replacen(&world.servers.mysql_address(), &proxy.address(), 1);
+        let url = world.mysql_by(&proxy);
         let first = world.worker("test-results");
         world.send(results().topic, &events::test_results(&mut seed, 100, 500));
         world.settle(results());

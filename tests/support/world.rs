@@ -144,6 +144,11 @@ impl World {
         (Smtp::start_with(&self.runtime, Some(tls)), certificate)
     }
 
+    /// MySQL's URL for a worker that reaches it by a proxy.
+    pub fn mysql_by(&self, proxy: &Proxy) -> String {
+        self.database.url().replacen(&self.servers.mysql_address(), &proxy.address(), 1)
+    }
+
     /// A front that speaks TLS, with a certificate of its own, before a server that does not.
     pub fn tls_front(&self, target: &str) -> TlsFront {
         let folder = self.folder.path().join(format!("front-{:08x}", rand::random::<u32>()));

@@ -208,10 +208,7 @@ impl<'l> Work<'l> {
     fn obstacle_end(&self, obstacle: Obstacle) -> End {
         match obstacle {
             Obstacle::LogChanged => {
-                let line = format!(
-                    "topic {} holds another record than was consumed last: `fleet ledger move --role {} --partition {} --to earliest --accept-loss --reason …` is the way out",
-                    self.context.topic, self.context.role.name, self.lane.partition
-                );
+                let line = format!("topic {} holds another record than was consumed last: {}", self.context.topic, self.lane.way_out());
                 End::Standstill(State::LogChanged, line)
             }
             Obstacle::Incompatible(line) => End::Standstill(State::SchemaIncompatible, line),
