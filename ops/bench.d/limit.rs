@@ -81,7 +81,7 @@ pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit
     for _ in &lanes {
         connections.push(mysql::acquire(&pool).await?);
     }
-    let statements = Arc::new(Statements::of_role(stage.role));
+    let statements = Arc::new(of_sheets(stage.role));
     let (before, started) = (Usage::now(&[], servers), Instant::now());
     let mut clients = JoinSet::new();
     for (sheets, connection) in lanes.into_iter().zip(connections) {
@@ -93,6 +93,10 @@ pub async fn run(stage: &Stage, batch: usize, servers: &Servers) -> Result<Limit
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(Limit { rows, seconds, again: again as f64, mysqld: Usage::now(&[], servers).since(&before).server("mysql") })
+}
+
+fn of_sheets(role: &Role) -> Vec<Statements> {
+    role.tables.iter().map(|it| Statements::up_to(it, SHEET)).collect()
 }
 
 /// A plain client: one statement after the other, each its own transaction. Answers how many had to be sent again.
@@ -142,7 +146,7 @@ fn fold(log: &Log, role: &'static Role, partition: i32, batch: usize) -> Result<
     let mut writer = Writer {
         role,
         fold: Fold::new(role, partition, Presume::Everything, usize::MAX),
-        statements: Statements::of_role(role),
+        statements: of_sheets(role),
         gathered: BTreeMap::new(),
         sheets: Vec::new(),
     };

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, iter::repeat_n};
 use workers::fold::{Column, Gathered, Kind, Role, Sort, Table};
 
 /// Rows of one statement, greatest first; a count of rows is cut into these. The small ones are close: a small batch is a statement or
-/// two a table, and still a connection prepares few texts.
+/// two a table, and still a connection prepares few texts. Those past [`MAX_ROWS`] are for who asks for them.
 const SIZES: [usize; 18] = [1000, 500, 250, 180, 120, 90, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1];
 /// Rows said once more that cost less than another statement.
 const REPEATED: usize = 20;
@@ -69,13 +69,18 @@ pub struct Statements {
 impl Statements {
     /// The statements of a table.
     pub fn of(table: &'static Table) -> Self {
+        Self::up_to(table, MAX_ROWS)
+    }
+
+    /// The same, with so many rows a write at most.
+    pub fn up_to(table: &'static Table, most: usize) -> Self {
         let read_columns = match (table.sort, table.columns.last()) {
             (Sort::History, Some(last)) => table.key_columns().iter().chain([last]).copied().collect(),
             _ => table.columns.to_vec(),
         };
         let keys = table.key;
         Self {
-            write: Shape::new(table.columns.len(), MAX_ROWS, |rows| write(table, rows)),
+            write: Shape::new(table.columns.len(), most, |rows| write(table, rows)),
             delete: Shape::new(keys, MOST_KEYS, |rows| format!("DELETE FROM {} WHERE {}", quote(table.name), keys_one_by_one(table, rows))),
             read: Shape::new(keys, MOST_KEYS, |rows| {
                 format!("SELECT {} FROM {} WHERE {}", names(&read_columns), quote(table.name), key_in(table, rows))
@@ -95,8 +100,8 @@ pub fn whole(table: &Table) -> String {
     format!("SELECT {} FROM {}", names(table.columns), quote(table.name))
 }
 
-/// Rows of one statement at most.
-pub const MAX_ROWS: usize = SIZES[0];
+/// Rows of one statement at most: more write no faster, and every place of a prepared statement costs the server memory.
+pub const MAX_ROWS: usize = 250;
 
 /// The statements that read a whole table in the order of its key, a page at a time.
 #[derive(Debug)]
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn any_count_of_rows_is_cut_into_the_few_sizes() {
         let statements = Statements::of(table(Sort::State));
-        let mut left = 1437;
+        let mut left = 437;
         let mut cuts = Vec::new();
         while let Some((size, _)) = statements.write.at_most(left) {
             cuts.push(size);
@@ -233,11 +238,11 @@ mod tests {
                 break;
             }
         }
-        assert_eq!(cuts, [1000, 250, 180, 6, 1]);
+        assert_eq!(cuts, [250, 180, 6, 1]);
         let looked_up = [1, 9, 250, 251, 5_000].map(|it| statements.read.at_least(it).unwrap().0);
         assert_eq!(looked_up, [1, 12, 250, 250, 250]);
         let filled = [1, 13, 100, 99, 250, 1_001].map(|it| statements.write.filled(it).unwrap().0);
-        assert_eq!(filled, [1, 16, 120, 90, 250, 1_000], "few places too many, or none");
+        assert_eq!(filled, [1, 16, 120, 90, 250, 250], "few places too many, or none");
         assert!(statements.write.filled(0).is_none());
     }
 
