@@ -38,3 +38,23 @@ fn a_breaker_opens_for_each_owner_and_closes_by_itself_when_the_cause_is_gone() 
     assert_eq!(world.database.number("SELECT COUNT(*) FROM breakers"), 0, "what nobody accepted is closed");
     heir.stop();
 }
+
+#[test]
+fn a_breaker_is_told_of_when_there_is_one_to_accept() {
+    let mut seed = Seed::of("breaker-told");
+    let mut world = World::new("breaker-told");
+    world.variables.insert("FLEET_BREAKER_RUN", RUN.to_string());
+    world.database.run("ALTER TABLE test_results ADD CONSTRAINT nobody CHECK (user_id < 0)").unwrap();
+    let worker = world.worker("test-results");
+    soon("every lane to work", || worker.lanes_at_work());
+    let lock = world.database.hold("LOCK TABLES breakers READ");
+    world.send(results().topic, &events::test_results(&mut seed, 100, 1_000));
+    let waits = "SELECT COUNT(*) FROM performance_schema.metadata_locks \
+         WHERE object_schema = DATABASE() AND object_name = 'breakers' AND lock_status = 'PENDING'";
+    soon("a breaker to be written", || when(world.database.number(waits) > 0, || "none is".to_owned()));
+    let open: Vec<_> = worker.lanes().unwrap().into_iter().filter(|it| it["state"] == "breaker-open").collect();
+    assert!(open.is_empty(), "told before the command could accept it: {open:?}");
+    drop(lock);
+    (0..10).for_each(|partition| drop(worker.await_state(partition, "breaker-open")));
+    worker.stop();
+}

@@ -39,11 +39,12 @@ impl Work<'_> {
         );
         self.seat = None;
         self.held = true;
-        self.lane.state(State::BreakerOpen, &line);
         let key = self.breaker_key();
         if breakers::find(&self.context.pool, &key).await?.is_none_or(|it| it.accepted_to.is_some_and(|to| to <= record.offset)) {
             breakers::open(&self.context.pool, &key, record.offset, reason).await?;
         }
+        // Not before: who reads it may type the command at once, which needs the row.
+        self.lane.state(State::BreakerOpen, &line);
         self.lane.wait(Duration::from_secs(1)).await?;
         self.confirm().await?;
         if let Some(accepted) = breakers::find(&self.context.pool, &key).await?.and_then(|it| it.accepted_to) {
