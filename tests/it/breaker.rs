@@ -1,7 +1,7 @@
 //! A breaker whose cause goes away: the lane goes on by itself, and nothing was skipped.
 
 use crate::support::{
-    Seed, World, events,
+    Seed, Worker, World, events,
     oracle::letters,
     results, soon,
     wait::{holds_for, when},
@@ -11,13 +11,19 @@ use crate::support::{
 /// Letters in a row that open it.
 const RUN: usize = 5;
 
-#[test]
-fn a_breaker_opens_for_each_owner_and_closes_by_itself_when_the_cause_is_gone() {
-    let mut seed = Seed::of("breaker-closes");
-    let mut world = World::new("breaker-closes");
+/// A worker whose database refuses every result.
+fn refusing(test: &str) -> (Seed, World, Worker) {
+    let seed = Seed::of(test);
+    let mut world = World::new(test);
     world.variables.insert("FLEET_BREAKER_RUN", RUN.to_string());
     world.database.run("ALTER TABLE test_results ADD CONSTRAINT nobody CHECK (user_id < 0)").unwrap();
     let worker = world.worker("test-results");
+    (seed, world, worker)
+}
+
+#[test]
+fn a_breaker_opens_for_each_owner_and_closes_by_itself_when_the_cause_is_gone() {
+    let (mut seed, world, worker) = refusing("breaker-closes");
     world.send(results().topic, &events::test_results(&mut seed, 100, 1_000));
     (0..10).for_each(|partition| drop(worker.await_state(partition, "breaker-open")));
     assert_eq!(letters(&world, results()).len(), 10 * RUN);
@@ -41,11 +47,7 @@ fn a_breaker_opens_for_each_owner_and_closes_by_itself_when_the_cause_is_gone() 
 
 #[test]
 fn a_breaker_is_told_of_when_there_is_one_to_accept() {
-    let mut seed = Seed::of("breaker-told");
-    let mut world = World::new("breaker-told");
-    world.variables.insert("FLEET_BREAKER_RUN", RUN.to_string());
-    world.database.run("ALTER TABLE test_results ADD CONSTRAINT nobody CHECK (user_id < 0)").unwrap();
-    let worker = world.worker("test-results");
+    let (mut seed, world, worker) = refusing("breaker-told");
     soon("every lane to work", || worker.lanes_at_work());
     let lock = world.database.hold("LOCK TABLES breakers READ");
     world.send(results().topic, &events::test_results(&mut seed, 100, 1_000));
